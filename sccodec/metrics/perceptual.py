@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -102,7 +103,8 @@ class LPIPS(nn.Module):
     def features(self, x: Tensor) -> list[Tensor]:
         """The trunk's activations [B, C, h, w] at the five compared depths, from pictures [B, 3, H, W] in [0, 1]."""
         h = ((x * 2 - 1) - self.mean) / self.deviation
-        h = h.to(self.convolutions[0].weight.dtype) if not torch.is_autocast_enabled(h.device.type) else h
+        if not torch.is_autocast_enabled(h.device.type):
+            h = h.to(next(self.parameters()).dtype)
         taps = []
         for layer, convolution in zip(self.plan, self.convolutions, strict=True):
             if layer.pool is not None:
@@ -143,11 +145,11 @@ def find_weights(trunk: str, folder: Path | None) -> Path:
 
 
 @torch.no_grad()
-def lpips(metric: LPIPS, a: np.ndarray, b: np.ndarray) -> float:
+def lpips(metric: LPIPS, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """The distance of two uint8 pictures [H, W, 3]."""
     if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
         raise BadInput(
             f"LPIPS compares uint8 pictures of one shape, not {a.shape} {a.dtype} and {b.shape} {b.dtype}"
         )
     pair = torch.from_numpy(np.stack([a, b])).permute(0, 3, 1, 2).to(metric.mean.device).float() / 255
-    return metric(pair[:1], pair[1:]).item()
+    return float(metric(pair[:1], pair[1:]))
