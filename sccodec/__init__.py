@@ -1,0 +1,24 @@
+"""Image codecs from trained networks behind real bitstreams.
+
+    data = sccodec.encode(picture)      # uint8 [H, W, 3] or [H, W] -> the bytes of a .scc file
+    picture = sccodec.decode(data)      # -> uint8 [H, W, 3]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sccodec.codec import Info, decode, encode, info, labels
+
+__version__ = "0.1.0"
+__all__ = ["Info", "__version__", "decode", "encode", "info", "labels"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported at first use: `import sccodec` stays free of numpy, and of what encode and decode need.
+    if name in __all__:
+        from sccodec import codec
+
+        return getattr(codec, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

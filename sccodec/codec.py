@@ -1,0 +1,196 @@
+"""What a codec is, how it is named and found, and which one decodes a file.
+
+A codec is a module ``sccodec/codecs/<name>.py`` with a function ``codec()``; nothing else has to be told about it. A
+spec names a codec, a variant and options: ``conceptual``, ``conceptual:faces``, ``conceptual:faces,q=30``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sccodec import codecs, container
+from sccodec.errors import BadInput, NotScc, UnknownCodec
+
+Picture = npt.NDArray[np.uint8]
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A codec, one of its variants or None for its default, and options as they were written."""
+
+    codec: str
+    variant: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> Spec:
+        """Read "codec[:variant][,key=value...]"; raises UnknownCodec, which lists the known, or BadInput."""
+        name, colon, rest = text.partition(":")
+        if name not in names():
+            raise UnknownCodec(f"no codec is named {name!r}; there are: {', '.join(names()) or 'none'}")
+        variant: str | None = None
+        options: dict[str, str] = {}
+        for i, item in enumerate(rest.split(",") if colon else []):
+            key, equals, value = item.partition("=")
+            if not re.fullmatch(r"[\w.-]+", key) or bool(value) != bool(equals) or (not equals and i > 0):
+                raise BadInput(f"cannot read {item!r} in {text!r}; write codec:variant,option=value,...")
+            if not equals:
+                variant = key
+            elif key in options:
+                raise BadInput(f"option {key!r} stands twice in {text!r}")
+            else:
+                options[key] = value
+        return Spec(name, variant, tuple(options.items()))
+
+    def __str__(self) -> str:
+        items = ([self.variant] if self.variant else []) + [f"{k}={v}" for k, v in self.options]
+        return self.codec + (":" + ",".join(items) if items else "")
+
+    def check_options(self, *known: str) -> None:
+        """Raise BadInput for an option that is not among the known."""
+        for key, _ in self.options:
+            if key not in known:
+                raise BadInput(f"{self.codec} has no option {key!r}; it has: {', '.join(known) or 'none'}")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What can be said about a file without its picture.
+
+    tag: hexadecimal. bpp: 8 * file_bytes / (width * height). overhead_bytes: all that is not entropy-coded picture.
+    sections: (name, bytes) of the entropy-coded parts; they share one stream, so bytes are fractions. details: quality
+    fields and whatever else the codec has to say.
+    """
+
+    codec: str
+    variant: str
+    tag: str
+    width: int
+    height: int
+    file_bytes: int
+    bpp: float
+    overhead_bytes: int
+    sections: list[tuple[str, float]]
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: sections as objects with `name` and `bytes`."""
+        sections = [{"name": name, "bytes": round(n_bytes, 1)} for name, n_bytes in self.sections]
+        return asdict(self) | {"bpp": round(self.bpp, 5), "sections": sections}
+
+
+class Codec(Protocol):
+    """Pictures to bytes and back. Pictures are uint8 [H, W, 3], sRGB."""
+
+    name: str
+    summary: str
+
+    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice) -> bytes:
+        """quality: 0..100, higher is better, None for the default. notice takes one-line warnings."""
+        ...
+
+    def decode(self, data: bytes) -> Picture:
+        """The picture at its own width and height; raises BadStream or ModelError."""
+        ...
+
+    def info(self, data: bytes) -> Info: ...
+
+    def labels(self, data: bytes) -> Picture:
+        """The semantic map at the scale that was sent, uint8 [h, w]; raises BadInput for a codec without."""
+        ...
+
+
+def names() -> list[str]:
+    """Every codec, by listing the package."""
+    return sorted(m.name for m in pkgutil.iter_modules(codecs.__path__) if not m.name.startswith("_"))
+
+
+def load(name: str) -> Codec:
+    """The codec of that name; raises UnknownCodec."""
+    if name not in names():
+        raise UnknownCodec(f"no codec is named {name!r}; there are: {', '.join(names()) or 'none'}")
+    return cast(Codec, importlib.import_module(f"sccodec.codecs.{name}").codec())
+
+
+def codec_of_tag(tag: bytes) -> str:
+    """The codec whose model file has that tag; raises ModelNotFound."""
+    from sccodec import bundle
+
+    return bundle.find(tag).codec
+
+
+def recognise(start: bytes) -> str | None:
+    """The format that the first 16 bytes of a file show, or None."""
+    return "scc" if container.is_scc(start) else None
+
+
+def codec_of_file(data: bytes) -> Codec:
+    """The codec that decodes a file; raises BadStream or ModelError."""
+    if data and recognise(data[:16]) is None:
+        raise NotScc("not a .scc file, nor any other format that sccodec decodes")
+    return load(codec_of_tag(container.parse(data).tag))
+
+
+def encode(
+    image: npt.ArrayLike, spec: str = "conceptual", quality: float | None = None, *, notice: Notice | None = None
+) -> bytes:
+    """Encode a picture, uint8 [H, W, 3] sRGB or [H, W] grey, into the bytes of a file.
+
+    spec: "codec[:variant][,option=value]". quality: 0..100, higher is better, None for the codec's default; it may
+    stand in the spec instead, as q. notice takes one-line warnings; without it they are Python warnings. Raises
+    BadInput, UnknownCodec, CodecUnavailable or ModelError.
+    """
+    chosen = Spec.parse(spec)
+    picture = as_picture(image)
+    if "q" in dict(chosen.options):
+        if quality is not None:
+            raise BadInput(f"the quality is given twice, as {quality:g} and in {spec!r}")
+        quality = _number(dict(chosen.options)["q"])
+        chosen = Spec(chosen.codec, chosen.variant, tuple(o for o in chosen.options if o[0] != "q"))
+    if quality is not None and not 0 <= quality <= 100:
+        raise BadInput(f"quality is {quality:g}, it goes from 0 to 100")
+    return load(chosen.codec).encode(picture, chosen, quality, notice or warnings.warn)
+
+
+def decode(data: bytes) -> Picture:
+    """Decode the bytes of a file into uint8 [H, W, 3]; raises BadStream or ModelError."""
+    return codec_of_file(data).decode(data)
+
+
+def info(data: bytes) -> Info:
+    """What a file says about itself; raises BadStream or ModelError."""
+    return codec_of_file(data).info(data)
+
+
+def labels(data: bytes) -> Picture:
+    """The semantic map of a file, uint8 [h, w], without decoding its picture; raises BadStream, ModelError, BadInput."""
+    return codec_of_file(data).labels(data)
+
+
+def as_picture(image: npt.ArrayLike) -> Picture:
+    """uint8 [H, W, 3], contiguous, from uint8 [H, W], [H, W, 1] or [H, W, 3]; raises BadInput."""
+    array = np.asarray(image)
+    if array.dtype != np.uint8:
+        raise BadInput(f"the picture's samples are {array.dtype}, they must be uint8")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
+        raise BadInput(f"the picture's shape is {np.shape(image)}, it must be [H, W], [H, W, 1] or [H, W, 3]")
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"quality is {text!r}, it must be a number") from None

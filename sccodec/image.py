@@ -1,0 +1,188 @@
+"""Pictures from files and to files: whatever comes in, uint8 [H, W, 3] in sRGB comes out.
+
+Everything that is lost on the way is said in a notice. Pillow reads and writes; pillow-heif is imported for HEIC only.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from sccodec.container import MAX_PIXELS
+from sccodec.errors import BadInput
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+Picture = npt.NDArray[np.uint8]
+Notice = Callable[[str], None]
+
+_ORIENTATION = 0x0112  # EXIF tag
+_WITH_ALPHA = ("LA", "PA", "La", "RGBA", "RGBa")
+
+
+def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> Picture:
+    """The picture in a file or in its bytes, upright, flattened onto white, in sRGB: uint8 [H, W, 3].
+
+    notice takes one line for each thing that is not kept. Raises BadInput for what cannot be read or decoded and for
+    more than max_pixels (or more than Pillow's own limit), which is checked before pixels are.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks about odd files are many lines long
+            with _open(source) as opened:
+                width, height = opened.size
+                if width * height > max_pixels:
+                    raise BadInput(f"the picture is {width}x{height} pixels, the limit is {max_pixels} in all")
+                if getattr(opened, "is_animated", False):
+                    notice("the file holds several pictures: the first is used")
+                    opened.seek(0)
+                opened.load()
+                return np.array(_to_srgb(_upright(opened), notice))
+    except BadInput:
+        raise
+    except FileNotFoundError:
+        raise BadInput("no such file") from None
+    except Image.UnidentifiedImageError:
+        raise BadInput("not a picture in any format that can be read") from None
+    except Image.DecompressionBombError:
+        raise BadInput("the picture has more pixels than can be read safely") from None
+    except MemoryError:
+        raise BadInput("the picture does not fit into memory") from None
+    except OSError as error:
+        raise BadInput(f"cannot read the picture: {error.strerror or error}") from None
+    except Exception as error:
+        # Pillow's readers of damaged files raise nearly anything: SyntaxError, struct.error, IndexError, ...
+        raise BadInput(f"cannot decode the picture: {error or type(error).__name__}") from None
+
+
+def save(target: Path | BinaryIO, picture: Picture, suffix: str = ".png") -> None:
+    """Write uint8 [H, W, 3], or [H, W] grey, in the format of the suffix; raises BadInput for a suffix without one."""
+    target_format = format_of(suffix)
+    options: dict[str, int] = {"quality": 95, "subsampling": 0} if target_format == "JPEG" else {}
+    Image.fromarray(picture).save(target, target_format, **options)
+
+
+def to_bytes(picture: Picture, suffix: str = ".png") -> bytes:
+    """The picture as a file in memory."""
+    buffer = io.BytesIO()
+    save(buffer, picture, suffix)
+    return buffer.getvalue()
+
+
+def labels_to_bytes(labels: Picture) -> bytes:
+    """A map of classes, uint8 [h, w], as a PNG whose samples are the classes and whose palette tells them apart."""
+    image = Image.fromarray(labels)
+    image.putpalette(_palette())
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def format_of(suffix: str) -> str:
+    """Pillow's name of the format that a file name's suffix stands for; raises BadInput."""
+    Image.preinit()  # the common formats; init() imports every plugin
+    if suffix.lower() not in Image.EXTENSION or Image.EXTENSION[suffix.lower()] not in Image.SAVE:
+        Image.init()
+    found = Image.EXTENSION.get(suffix.lower())
+    if found is None or found not in Image.SAVE or found == "PDF":
+        raise BadInput(f"no picture format is written to {suffix or 'names without a suffix'!r}; use .png, for example")
+    return found
+
+
+def _open(source: Path | bytes) -> PillowImage:
+    try:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    except Image.UnidentifiedImageError:
+        start = source[:12] if isinstance(source, bytes) else _first_bytes(source)
+        if start[4:8] != b"ftyp":
+            raise
+    import pillow_heif
+
+    heif: PillowImage = pillow_heif.open_heif(io.BytesIO(source) if isinstance(source, bytes) else source).to_pillow()
+    return heif
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(12)
+
+
+def _upright(image: PillowImage) -> PillowImage:
+    """Turned as its EXIF orientation asks."""
+    if image.getexif().get(_ORIENTATION, 1) == 1:
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
+def _to_srgb(image: PillowImage, notice: Notice) -> PillowImage:
+    """8-bit RGB of any mode, alpha laid on white."""
+    profile = image.info.get("icc_profile")
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode in ("P", "PA"):
+        image = image.convert("RGB" if image.mode == "P" else "RGBA")
+    alpha = None
+    if image.mode in _WITH_ALPHA:
+        notice("transparency is flattened onto white")
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
+        alpha = image.getchannel("A")
+        image = image.convert(image.mode[:-1])
+    if image.mode.startswith(("I", "F")):
+        image = _to_eight_bits(image)
+    if image.mode == "1":
+        image = image.convert("L")
+    image = _convert_colours(image, profile, notice)
+    if alpha is None:
+        return image
+    return Image.composite(image, Image.new("RGB", image.size, (255, 255, 255)), alpha)
+
+
+def _to_eight_bits(image: PillowImage) -> PillowImage:
+    """Grey of 16 bits, of 32 bits that fit into 16, or of floats from 0 to 1."""
+    values = np.asarray(image).astype(np.float64 if image.mode == "F" else np.int64)
+    white = 1 if image.mode == "F" else 65535
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= white):
+        raise BadInput(f"the picture's samples are not within 0 and {white}: convert it to 8 or 16 bits first")
+    return Image.fromarray(np.floor(values * (255 / white) + 0.5).astype(np.uint8))
+
+
+def _convert_colours(image: PillowImage, profile: bytes | None, notice: Notice) -> PillowImage:
+    """RGB in sRGB, through the ICC profile where there is one."""
+    if profile or image.mode == "LAB":
+        from PIL import ImageCms
+
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+            described = ImageCms.getProfileDescription(source) if profile else ""
+            if image.mode != "RGB" or "sRGB" not in described:
+                converted = ImageCms.profileToProfile(
+                    image, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.PERCEPTUAL, outputMode="RGB"
+                )
+                assert converted is not None
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            notice("the colour profile cannot be used: colours are taken as they are")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _palette() -> list[int]:
+    """256 colours far apart: the bits of the index spread over the high bits of red, green and blue."""
+    colours = []
+    for index in range(256):
+        red = green = blue = 0
+        for bit in range(3):
+            red |= (index >> (3 * bit) & 1) << (7 - bit)
+            green |= (index >> (3 * bit + 1) & 1) << (7 - bit)
+            blue |= (index >> (3 * bit + 2) & 1) << (7 - bit)
+        colours += [red, green, blue]
+    return colours
