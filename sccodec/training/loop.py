@@ -1,0 +1,216 @@
+"""The training loop every recipe runs in: time budget, resume, moving average, log, samples, several devices.
+
+A recipe supplies a ``Task``: its networks, its optimisers, one step, one validation. The loop owns the clock. A
+checkpoint holds tensors and numbers only, is written under a temporary name and renamed, and is read without unpickling
+code.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from PIL import Image
+from torch import Tensor, nn
+
+from sccodec.training.data import write_log
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line sets.
+
+    minutes: wall-clock budget of this run. cooldown: its last share, in which the learning rate falls to zero along a
+    cosine; before it the rate is constant, so that a run may be resumed any number of times.
+    """
+
+    data: Path
+    out: Path
+    minutes: float
+    resume: bool = False
+    batch: int | None = None
+    threads: int | None = None
+    seed: int = 0
+    cooldown: float = 0.3
+    validate_minutes: float = 6.0
+    init: tuple[Path, ...] = ()
+
+
+@dataclass
+class Clock:
+    """Seconds and steps since the run began, and since the first run of a resumed training."""
+
+    minutes: float
+    earlier_seconds: float = 0.0
+    steps: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    def progress(self) -> float:
+        """Share of this run's budget that is spent, 0 to 1."""
+        return min(1.0, self.elapsed() / (60 * self.minutes))
+
+
+class Task(Protocol):
+    """What a recipe hands to the loop."""
+
+    modules: dict[str, nn.Module]
+    averaged: tuple[str, ...]
+    optimisers: dict[str, torch.optim.Optimizer]
+    batch: int
+
+    def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
+        """One optimisation step; gives the losses to log."""
+        ...
+
+    def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], np.ndarray]:
+        """Figures on held-out pictures and a sample sheet, uint8 [H, W, 3]."""
+        ...
+
+
+def device() -> torch.device:
+    """The GPU of this process where there is one, otherwise the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
+def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Average gradients over the processes of torch's distributed launcher; alone, do nothing."""
+    if dist.is_initialized():
+        for p in parameters:
+            if p.grad is not None:
+                dist.all_reduce(p.grad)
+                p.grad /= dist.get_world_size()
+
+
+def train(build: Callable[[Options], Task], options: Options, report: Callable[[str], None]) -> Path:
+    """Run a task until its minutes are over; gives the path of the checkpoint."""
+    if "RANK" in os.environ and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(device())
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.out / "checkpoint.pt"
+    task = build(options)
+    average = {name: clone(task.modules[name]) for name in task.averaged}
+    clock = Clock(options.minutes)
+    if options.resume and checkpoint.exists():
+        restore(checkpoint, task, average, clock)
+        report(f"resumed at step {clock.steps}")
+    rates = {name: [g["lr"] for g in o.param_groups] for name, o in task.optimisers.items()}
+    rng = np.random.default_rng((options.seed, rank, clock.steps))
+    batch = options.batch or task.batch
+    last_log = last_validation = time.monotonic()
+    sums: dict[str, list[float]] = {}
+    while clock.progress() < 1:
+        schedule(task, rates, clock, options.cooldown)
+        for key, value in task.step(batch, rng, clock).items():
+            sums.setdefault(key, []).append(value)
+        clock.steps += 1
+        for name, module in average.items():
+            update_average(module, task.modules[name], clock.steps)
+        now = time.monotonic()
+        if rank == 0 and now - last_log > 20:
+            row: dict[str, object] = {"step": clock.steps, "seconds": round(clock.earlier_seconds + clock.elapsed(), 1)}
+            row |= {key: round(float(np.mean(values)), 4) for key, values in sums.items()}
+            write_log(options.out / "log.jsonl", row)
+            report(" ".join(f"{k} {v}" for k, v in row.items()))
+            sums, last_log = {}, now
+        if rank == 0 and now - last_validation > 60 * options.validate_minutes:
+            validate(task, average, clock, options, report)
+            save(checkpoint, task, average, clock, rates)
+            last_validation = time.monotonic()
+    if rank == 0:
+        validate(task, average, clock, options, report)
+        save(checkpoint, task, average, clock, rates)
+    return checkpoint
+
+
+def schedule(task: Task, rates: dict[str, list[float]], clock: Clock, cooldown: float) -> None:
+    """A short linear warm-up, a constant rate, and a cosine to zero over the run's last share."""
+    warm = min(1.0, (clock.steps + 1) / 100)
+    late = max(0.0, (clock.progress() - (1 - cooldown)) / cooldown) if cooldown > 0 else 0.0
+    factor = warm * (0.5 + 0.5 * float(np.cos(np.pi * late)))
+    for name, optimiser in task.optimisers.items():
+        for group, rate in zip(optimiser.param_groups, rates[name], strict=True):
+            group["lr"] = rate * factor
+
+
+def validate(
+    task: Task, average: dict[str, nn.Module], clock: Clock, options: Options, report: Callable[[str], None]
+) -> None:
+    figures, sheet = task.validate(task.modules | average)
+    row: dict[str, object] = {"step": clock.steps, "validation": {k: round(v, 4) for k, v in figures.items()}}
+    write_log(options.out / "log.jsonl", row)
+    Image.fromarray(sheet).save(options.out / f"sample-{clock.steps:07d}.png")
+    report("validation " + " ".join(f"{k} {v:.4f}" for k, v in figures.items()))
+
+
+def clone(module: nn.Module) -> nn.Module:
+    """A copy that takes no gradients."""
+    import copy
+
+    twin = copy.deepcopy(module)
+    for p in twin.parameters():
+        p.requires_grad_(False)
+    return twin
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, module: nn.Module, steps: int) -> None:
+    """Exponential moving average of parameters; buffers are copied."""
+    decay = min(0.998, (1 + steps) / (10 + steps))
+    mine = list(average.parameters())
+    torch._foreach_lerp_(mine, [p.detach() for p in module.parameters()], 1 - decay)
+    for a, b in zip(average.buffers(), module.buffers(), strict=True):
+        a.copy_(b)
+
+
+def save(
+    path: Path, task: Task, average: dict[str, nn.Module], clock: Clock, rates: dict[str, list[float]]
+) -> None:
+    for name, optimiser in task.optimisers.items():
+        for group, rate in zip(optimiser.param_groups, rates[name], strict=True):
+            group["lr"] = rate
+    state = {
+        "steps": clock.steps,
+        "seconds": clock.earlier_seconds + clock.elapsed(),
+        "modules": {k: m.state_dict() for k, m in task.modules.items()},
+        "average": {k: m.state_dict() for k, m in average.items()},
+        "optimisers": {k: o.state_dict() for k, o in task.optimisers.items()},
+    }
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def restore(path: Path, task: Task, average: dict[str, nn.Module], clock: Clock) -> None:
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    for name, module in task.modules.items():
+        module.load_state_dict(state["modules"][name])
+    for name, module in average.items():
+        module.load_state_dict(state["average"][name])
+    for name, optimiser in task.optimisers.items():
+        optimiser.load_state_dict(state["optimisers"][name])
+    clock.steps, clock.earlier_seconds = state["steps"], state["seconds"]
+
+
+def load_average(path: Path, name: str) -> dict[str, Tensor]:
+    """The averaged weights of one network of a checkpoint."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    weights: dict[str, Tensor] = state["average"][name]
+    return weights
