@@ -1,15 +1,15 @@
 """LPIPS v0.1, a learned perceptual distance (Zhang et al. 2018), as a metric and as a training loss.
 
 Two pictures go through a classifier trained on ImageNet (AlexNet or VGG16); at five depths the feature
-vectors are brought to unit length, subtracted, squared, weighted by a trained non-negative vector and averaged
-over the picture.
+vectors are brought to unit length, subtracted, squared, weighted by a trained non-negative vector and
+averaged over the picture.
 
     x, y [B, 3, H, W] -> trunk -> 5 x [B, C, h, w] -> unit length -> sum_c w_c (f_x - f_y)^2
                       -> mean over h, w -> sum over the depths
 
 The weights are read from ``lpips_alex.safetensors`` and ``lpips_vgg.safetensors`` (``conv<i>.weight``,
-``conv<i>.bias``, ``lin<i>.weight``, float32) in a folder that the caller or the environment variable SCCODEC_LPIPS
-names; they are no part of this package.
+``conv<i>.bias``, ``lin<i>.weight``, float32) in a folder that the caller or the environment variable
+SCCODEC_LPIPS names; they are no part of this package.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DEVIATION = (0.458, 0.448, 0.450)
 
 @dataclass(frozen=True)
 class Convolution:
-    """A layer of a trunk; pool: (kernel, stride) of the max-pooling before it; tap: compare after its ReLU."""
+    """A layer; pool: (kernel, stride) of the max-pooling before it; tap: compare after its ReLU."""
 
     c_in: int
     c_out: int
@@ -72,8 +72,8 @@ TRUNKS = {"alex": ALEX, "vgg": VGG}
 class LPIPS(nn.Module):
     """The distance of two batches of pictures; 0 for equal ones, about 0.7 for unrelated ones.
 
-    trunk: "alex" (the usual metric) or "vgg". Raises BadInput where the weights are not found. The weights are
-    frozen; gradients flow to the pictures. Under autocast the convolutions run in the lower precision, the
+    trunk: "alex" (the usual metric) or "vgg". Raises BadInput where the weights are not found. They are
+    frozen; gradients flow to the pictures. Under autocast the convolutions run in lower precision, the
     comparison in float32. At least 32x32 pixels.
     """
 
@@ -131,12 +131,12 @@ class LPIPS(nn.Module):
 
 
 def unit(x: Tensor) -> Tensor:
-    """Each pixel's feature vector at length 1. The small constant keeps an all-zero vector's gradient finite."""
+    """Each pixel's feature vector at length 1; the constant keeps an all-zero vector's gradient finite."""
     return x * torch.rsqrt((x * x).sum(1, keepdim=True) + 1e-10)
 
 
 def find_weights(trunk: str, folder: Path | None) -> Path:
-    """The weights' file in ``folder`` or in the folder that SCCODEC_LPIPS names; BadInput where there is none."""
+    """The weights' file in ``folder`` or in what SCCODEC_LPIPS names; BadInput where there is none."""
     named = folder if folder is not None else os.environ.get("SCCODEC_LPIPS")
     if not named:
         raise BadInput("LPIPS needs its weights: name their folder, or set SCCODEC_LPIPS to it")

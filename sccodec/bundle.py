@@ -1,0 +1,192 @@
+"""Model files: find one by tag or by codec, check that it is the one it claims to be, open what it holds.
+
+A model file is ``<codec>-<variant>-<tag>.safetensors``; the tag is the first 4 bytes of the file's SHA-256
+in hex, so a file of another content has another name. It holds
+
+    graph.<network>          uint8: an ONNX graph without weights
+    <network>.<parameter>    float16: that graph's weights
+    any other name           integer networks, tables, constants
+    __metadata__             codec, variant, bitstream (version), config (JSON), training (JSON), licence
+
+Model files are looked for in the folders that SCCODEC_MODELS lists, then in the package, then in the
+checkout. Where a folder has several files of one codec, its text file DEFAULTS (one file name without
+suffix a line, the preferred first) says which one encodes; decoding takes the one that the stream names.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sccodec.engine import Network, Settings
+from sccodec.errors import ModelMismatch, ModelNotFound
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TAG_BYTES = 4
+NAME = re.compile(r"([a-z0-9_]+)-([a-z0-9_]+)-([0-9a-f]{8})\.safetensors")
+GRAPH = "graph."
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A model file as its name describes it; nothing has been read yet."""
+
+    path: Path
+    codec: str
+    variant: str
+    tag: bytes
+
+
+def search_path() -> list[Path]:
+    """The folders that are searched, first to last; they need not exist."""
+    package = Path(__file__).resolve().parent
+    folders = [Path(p) for p in os.environ.get("SCCODEC_MODELS", "").split(os.pathsep) if p]
+    folders.append(package / "models")
+    if (package.parent / "pyproject.toml").is_file():
+        folders.append(package.parent / "models")
+    return folders
+
+
+def list_folder(folder: Path) -> list[Installed]:
+    """The model files of one folder, the ones that DEFAULTS prefers first, the others by name."""
+    if not folder.is_dir():
+        return []
+    preferred = read_defaults(folder)
+    found = []
+    for path in sorted(folder.iterdir()):
+        match = NAME.fullmatch(path.name)
+        if match and path.is_file():
+            found.append(Installed(path, match[1], match[2], bytes.fromhex(match[3])))
+    rank = {stem: i for i, stem in enumerate(preferred)}
+    return sorted(found, key=lambda m: rank.get(m.path.stem, len(rank)))
+
+
+def read_defaults(folder: Path) -> list[str]:
+    """The lines of a folder's DEFAULTS, without comments (#); empty where there is none."""
+    try:
+        text = (folder / "DEFAULTS").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def installed() -> list[Installed]:
+    """Every model file on the search path in the order of preference; a tag is listed once."""
+    unique: dict[bytes, Installed] = {}
+    for folder in search_path():
+        for model in list_folder(folder):
+            unique.setdefault(model.tag, model)
+    return list(unique.values())
+
+
+def find(tag: bytes) -> Bundle:
+    """Open the model file with that tag (4 bytes).
+
+    Raises ModelNotFound where it is not installed, ModelMismatch where it is damaged.
+    """
+    for model in installed():
+        if model.tag == tag:
+            return open_model(model)
+    raise ModelNotFound(f"model {tag.hex()} is not installed; {where_looked()}")
+
+
+def default(codec: str, variant: str | None = None) -> Bundle:
+    """Open the model that encodes for a codec, or for one variant of it: the first on the search path.
+
+    Raises ModelNotFound where there is none; ModelMismatch where it is damaged, or where one folder holds
+    several and its DEFAULTS prefers none of them.
+    """
+    for folder in search_path():
+        fitting = [m for m in list_folder(folder) if m.codec == codec and variant in (None, m.variant)]
+        if not fitting:
+            continue
+        if len(fitting) > 1 and fitting[0].path.stem not in read_defaults(folder):
+            names = ", ".join(m.path.name for m in fitting)
+            raise ModelMismatch(f"{folder} holds {names}: its file DEFAULTS must name the one to encode with")
+        return open_model(fitting[0])
+    name = codec if variant is None else f"{codec}:{variant}"
+    raise ModelNotFound(f"no model for {name} is installed; {where_looked()}")
+
+
+def where_looked() -> str:
+    return f"looked in {', '.join(map(str, search_path()))} (SCCODEC_MODELS adds folders)"
+
+
+def open_model(model: Installed) -> Bundle:
+    """Open a model file; an unchanged file and unchanged settings give the same object again."""
+    try:
+        status = model.path.stat()
+    except OSError as error:
+        raise ModelNotFound(f"{model.path}: {error.strerror}") from error
+    return _open(model, status.st_mtime_ns, status.st_size, Settings.from_environment())
+
+
+@functools.lru_cache(maxsize=4)
+def _open(model: Installed, mtime_ns: int, n_bytes: int, settings: Settings) -> Bundle:
+    """Memoised, because the sessions of a batch are worth keeping: the arguments determine the result."""
+    return Bundle(model, settings)
+
+
+class Bundle:
+    """An open model file. Raises ModelMismatch where the file's content is not what its name says."""
+
+    def __init__(self, model: Installed, settings: Settings) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        self.path = model.path
+        self.tag = model.tag
+        self.codec = model.codec
+        self.variant = model.variant
+        self._settings = settings
+        self._networks: dict[str, Network] = {}
+        with model.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").digest()
+        if digest[:TAG_BYTES] != model.tag:
+            raise ModelMismatch(
+                f"{model.path} is damaged: its SHA-256 begins with {digest[:TAG_BYTES].hex()}"
+            )
+        try:
+            file: Any = safe_open(model.path, "numpy")
+            self.metadata: dict[str, str] = dict(file.metadata() or {})
+            self.config: dict[str, Any] = json.loads(self.metadata["config"])
+            self.bitstream = int(self.metadata["bitstream"])
+            named = (self.metadata["codec"], self.metadata["variant"])
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise ModelMismatch(f"{model.path} is no model file: {type(error).__name__}: {error}") from error
+        if named != (model.codec, model.variant):
+            raise ModelMismatch(f"{model.path} says inside that it is {named[0]}-{named[1]}")
+        self._file = file
+        self._names = frozenset(file.keys())
+
+    @property
+    def networks(self) -> list[str]:
+        """The names that ``network`` knows."""
+        return sorted(n.removeprefix(GRAPH) for n in self._names if n.startswith(GRAPH))
+
+    def array(self, name: str) -> NDArray[Any]:
+        """One stored array; ModelMismatch where the file has none of that name."""
+        if name not in self._names:
+            raise ModelMismatch(f"{self.path} holds no {name}")
+        value: NDArray[Any] = self._file.get_tensor(name)
+        return value
+
+    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """All arrays whose names start with ``prefix``, by their full names."""
+        return {n: self._file.get_tensor(n) for n in sorted(self._names) if n.startswith(prefix)}
+
+    def network(self, name: str) -> Network:
+        """A network, loaded on first use; ModelMismatch where the file has none of that name."""
+        if name not in self._networks:
+            graph = self.array(GRAPH + name).tobytes()
+            weights = {n.removeprefix(f"{name}."): v for n, v in self.arrays(f"{name}.").items()}
+            self._networks[name] = Network(graph, weights, self._settings)
+        return self._networks[name]
