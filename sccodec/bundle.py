@@ -88,15 +88,17 @@ def installed() -> list[Installed]:
     return list(unique.values())
 
 
-def find(tag: bytes) -> Bundle:
-    """Open the model file with that tag (4 bytes).
-
-    Raises ModelNotFound where it is not installed, ModelMismatch where it is damaged.
-    """
+def locate(tag: bytes) -> Installed:
+    """The model file with that tag (4 bytes), unopened; ModelNotFound where it is not installed."""
     for model in installed():
         if model.tag == tag:
-            return open_model(model)
+            return model
     raise ModelNotFound(f"model {tag.hex()} is not installed; {where_looked()}")
+
+
+def find(tag: bytes) -> Bundle:
+    """Open the model file with that tag; raises ModelNotFound or, where it is damaged, ModelMismatch."""
+    return open_model(locate(tag))
 
 
 def default(codec: str, variant: str | None = None) -> Bundle:

@@ -78,8 +78,8 @@ class Network:
         options = ort.SessionOptions()
         options.intra_op_num_threads = settings.threads
         options.inter_op_num_threads = 1
-        # Threads that wait by spinning take the cores from one another and from other programs: measured beside
-        # one busy program on two cores, a cold start takes twice as long with them.
+        # Threads that wait by spinning take the cores from other programs and from one another: beside one busy
+        # program on two cores, everything here takes twice as long with them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         level = ort.GraphOptimizationLevel

@@ -95,12 +95,7 @@ class LPIPS(nn.Module):
         renamed = {k.replace("conv", "convolutions."): v for k, v in weights.items() if k.startswith("conv")}
         renamed |= {f"heads.{i}": weights[f"lin{i}.weight"] for i in range(len(self.heads))}
         self.load_state_dict(renamed)
-        self.requires_grad_(False)
-        self.eval()
-
-    def train(self, mode: bool = True) -> LPIPS:
-        """Stays as it is: nothing here depends on training."""
-        return super().train(False)
+        self.requires_grad_(requires_grad=False)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """The activations [B, C, h, w] at the five compared depths, from pictures [B, 3, H, W] in [0, 1]."""

@@ -37,7 +37,7 @@ def prepare(module: nn.Module) -> nn.Module:
 
     It computes what the model file will: compare against it. Preparing twice changes nothing.
     """
-    twin = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+    twin = copy.deepcopy(module).cpu().float().eval().requires_grad_(requires_grad=False)
     fold_batch_norms(twin)
     round_weights(twin)
     return twin
