@@ -78,10 +78,11 @@ class Network:
         options = ort.SessionOptions()
         options.intra_op_num_threads = settings.threads
         options.inter_op_num_threads = 1
-        # Threads that wait by spinning take the cores from other programs and from one another: beside one busy
+        # Threads that wait by spinning take the cores from other programs and from one another: beside a busy
         # program on two cores, everything here takes twice as long with them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        options.enable_mem_pattern = False  # It pays only where sizes repeat.
         level = ort.GraphOptimizationLevel
         options.graph_optimization_level = (
             level.ORT_ENABLE_ALL if settings.optimise else level.ORT_DISABLE_ALL
