@@ -1,7 +1,7 @@
 """Image codecs from trained networks behind real bitstreams.
 
-    data = sccodec.encode(picture)      # uint8 [H, W, 3] or [H, W] -> the bytes of a .scc file
-    picture = sccodec.decode(data)      # -> uint8 [H, W, 3]
+`encode(picture)` turns uint8 [H, W, 3] or [H, W] into the bytes of a .scc file; `decode(data)` turns them
+back.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sccodec.codec import Info, decode, encode, info, labels
+    from sccodec.codec import Info, decode, encode, info
 
 __version__ = "0.1.0"
-__all__ = ["Info", "__version__", "decode", "encode", "info", "labels"]
+__all__ = ["Info", "__version__", "decode", "encode", "info"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """What a codec is, how it is named and found, and which one decodes a file.
 
-A codec is a module ``sccodec/codecs/<name>.py`` with a function ``codec()``; nothing else has to be told about it. A
-spec names a codec, a variant and options: ``conceptual``, ``conceptual:faces``, ``conceptual:faces,q=30``.
+A codec is a module ``sccodec/codecs/<name>.py`` with a function ``codec()``; nothing else has to be told
+about it. A spec names a codec, a variant and options: ``conceptual``, ``conceptual:faces``,
+``conceptual:faces,q=30``.
 """
 
 from __future__ import annotations
@@ -67,9 +68,9 @@ class Spec:
 class Info:
     """What can be said about a file without its picture.
 
-    tag: hexadecimal. bpp: 8 * file_bytes / (width * height). overhead_bytes: all that is not entropy-coded picture.
-    sections: (name, bytes) of the entropy-coded parts; they share one stream, so bytes are fractions. details: quality
-    fields and whatever else the codec has to say.
+    tag: hexadecimal. bpp: 8 * file_bytes / (width * height). overhead_bytes: all that is not entropy-coded
+    picture. sections: (name, bytes) of the entropy-coded parts; they share one stream, so bytes are
+    fractions. details: quality fields and whatever else the codec has to say.
     """
 
     codec: str
@@ -142,13 +143,17 @@ def codec_of_file(data: bytes) -> Codec:
 
 
 def encode(
-    image: npt.ArrayLike, spec: str = "conceptual", quality: float | None = None, *, notice: Notice | None = None
+    image: npt.ArrayLike,
+    spec: str = "conceptual",
+    quality: float | None = None,
+    *,
+    notice: Notice | None = None,
 ) -> bytes:
     """Encode a picture, uint8 [H, W, 3] sRGB or [H, W] grey, into the bytes of a file.
 
-    spec: "codec[:variant][,option=value]". quality: 0..100, higher is better, None for the codec's default; it may
-    stand in the spec instead, as q. notice takes one-line warnings; without it they are Python warnings. Raises
-    BadInput, UnknownCodec, CodecUnavailable or ModelError.
+    spec: "codec[:variant][,option=value]". quality: 0..100, higher is better, None for the codec's default;
+    it may stand in the spec instead, as q. notice takes one-line warnings; without it they are Python
+    warnings. Raises BadInput, UnknownCodec, CodecUnavailable or ModelError.
     """
     chosen = Spec.parse(spec)
     picture = as_picture(image)
@@ -173,7 +178,7 @@ def info(data: bytes) -> Info:
 
 
 def labels(data: bytes) -> Picture:
-    """The semantic map of a file, uint8 [h, w], without decoding its picture; raises BadStream, ModelError, BadInput."""
+    """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError or, where it has none, BadInput."""
     return codec_of_file(data).labels(data)
 
 

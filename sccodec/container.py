@@ -12,15 +12,15 @@ Every integer is big-endian. The compact form, for pictures of at most 4096x4096
     10      3      width - 1 and height - 1, 12 bits each
     13      -      extras, where their flag is set; then the payload, to the end of the file
 
-The wide form has 4 bytes for the length and 4 each for width - 1 and height - 1: 21 bytes. Extras are a count (1 byte)
-and as many entries of type (1 byte), length (4) and data: ICC profiles and other things that are rare. A reader skips
-types it does not know.
+The wide form has 4 bytes for the length and 4 each for width - 1 and height - 1: 21 bytes. Extras are a count
+(1 byte) and as many entries of type (1 byte), length (4) and data: ICC profiles and other things that are
+rare. A reader skips types it does not know.
 
-Damage is found for certain, not by chance, in the two commonest cases. A single changed byte: a CRC-16 misses no burst
-of 16 bits, and stands where no flag can move it. A file cut short, wherever: fewer than 256 bytes missing change the
-length modulo 256; for cuts of exact multiples of 256 the writer tries the salts until none of the prefixes has a
-passing CRC, and takes the wide form should all four fail. Other damage passes once in 2^24, and then meets the check
-symbol of the entropy coder.
+Damage is found for certain, not by chance, in the two commonest cases. A single changed byte: a CRC-16 misses
+no burst of 16 bits, and stands where no flag can move it. A file cut short, wherever: fewer than 256 bytes
+missing change the length modulo 256; for cuts of exact multiples of 256 the writer tries the salts until none
+of the prefixes has a passing CRC, and takes the wide form should all four fail. Other damage passes once in
+2^24, and then meets the check symbol of the entropy coder.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def serialise(container: Container) -> bytes:
 def parse(data: bytes, max_pixels: int = MAX_PIXELS) -> Container:
     """Read a file; raises BadStream, and nothing else, for bytes that are not one whole, undamaged .scc file.
 
-    Nothing is taken from a field before the checks that cover it have passed. max_pixels bounds width * height.
+    Nothing is taken from a field before the checks that cover it have passed. max_pixels bounds width *
+    height.
     """
     if not data:
         raise NotScc("the file is empty")
@@ -105,7 +106,7 @@ def parse(data: bytes, max_pixels: int = MAX_PIXELS) -> Container:
         raise Corrupt("the file is damaged: version 0 does not exist")
     if version > VERSION:
         raise UnsupportedVersion(
-            f"the file is of format version {version}, this sccodec reads {VERSION}: update sccodec to decode it"
+            f"the file is of format version {version}, this sccodec reads up to {VERSION}: update sccodec"
         )
     first = _WIDE_BYTES if flags & _WIDE else _COMPACT_BYTES
     if len(data) < first:
@@ -136,7 +137,7 @@ def _crc(*parts: bytes | memoryview) -> int:
 
 
 def _prefix_passes(running: int, body: bytes, check: int) -> bool:
-    """Whether the file cut short by some multiple of 256 bytes would have a valid CRC. running: CRC before the body."""
+    """Whether the file less some multiple of 256 bytes has a valid CRC. running: the CRC before the body."""
     position = 0
     for end in range(len(body) % 256, len(body), 256):
         running, position = crc_hqx(body[position:end], running), end
@@ -148,7 +149,9 @@ def _prefix_passes(running: int, body: bytes, check: int) -> bool:
 def _write_extras(extras: tuple[tuple[int, bytes], ...]) -> bytes:
     if not extras:
         return b""
-    return bytes([len(extras)]) + b"".join(struct.pack(">BI", kind, len(data)) + data for kind, data in extras)
+    return bytes([len(extras)]) + b"".join(
+        struct.pack(">BI", kind, len(data)) + data for kind, data in extras
+    )
 
 
 def _read_extras(data: bytes, position: int) -> tuple[tuple[tuple[int, bytes], ...], int]:

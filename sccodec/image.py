@@ -1,6 +1,7 @@
 """Pictures from files and to files: whatever comes in, uint8 [H, W, 3] in sRGB comes out.
 
-Everything that is lost on the way is said in a notice. Pillow reads and writes; pillow-heif is imported for HEIC only.
+Everything that is lost on the way is said in a notice. Pillow reads and writes; pillow-heif is imported for
+HEIC only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from sccodec.container import MAX_PIXELS
 from sccodec.errors import BadInput
@@ -31,8 +32,8 @@ _WITH_ALPHA = ("LA", "PA", "La", "RGBA", "RGBa")
 def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture in a file or in its bytes, upright, flattened onto white, in sRGB: uint8 [H, W, 3].
 
-    notice takes one line for each thing that is not kept. Raises BadInput for what cannot be read or decoded and for
-    more than max_pixels (or more than Pillow's own limit), which is checked before pixels are.
+    notice takes one line for each thing that is not kept. Raises BadInput for what cannot be read or decoded
+    and for more than max_pixels (or more than Pillow's own limit), which is checked before pixels are.
     """
     try:
         with warnings.catch_warnings():
@@ -40,7 +41,9 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
             with _open(source) as opened:
                 width, height = opened.size
                 if width * height > max_pixels:
-                    raise BadInput(f"the picture is {width}x{height} pixels, the limit is {max_pixels} in all")
+                    raise BadInput(
+                        f"the picture is {width}x{height} pixels, the limit is {max_pixels} in all"
+                    )
                 if getattr(opened, "is_animated", False):
                     notice("the file holds several pictures: the first is used")
                     opened.seek(0)
@@ -50,7 +53,7 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
         raise
     except FileNotFoundError:
         raise BadInput("no such file") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise BadInput("not a picture in any format that can be read") from None
     except Image.DecompressionBombError:
         raise BadInput("the picture has more pixels than can be read safely") from None
@@ -64,7 +67,7 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
 
 
 def save(target: Path | BinaryIO, picture: Picture, suffix: str = ".png") -> None:
-    """Write uint8 [H, W, 3], or [H, W] grey, in the format of the suffix; raises BadInput for a suffix without one."""
+    """Write uint8 [H, W, 3], or [H, W] grey, in the format of the suffix; raises BadInput."""
     target_format = format_of(suffix)
     options: dict[str, int] = {"quality": 95, "subsampling": 0} if target_format == "JPEG" else {}
     Image.fromarray(picture).save(target, target_format, **options)
@@ -78,7 +81,7 @@ def to_bytes(picture: Picture, suffix: str = ".png") -> bytes:
 
 
 def labels_to_bytes(labels: Picture) -> bytes:
-    """A map of classes, uint8 [h, w], as a PNG whose samples are the classes and whose palette tells them apart."""
+    """A map of classes, uint8 [h, w], as a PNG whose samples are the classes; a palette tells them apart."""
     image = Image.fromarray(labels)
     image.putpalette(_palette())
     buffer = io.BytesIO()
@@ -93,20 +96,24 @@ def format_of(suffix: str) -> str:
         Image.init()
     found = Image.EXTENSION.get(suffix.lower())
     if found is None or found not in Image.SAVE or found == "PDF":
-        raise BadInput(f"no picture format is written to {suffix or 'names without a suffix'!r}; use .png, for example")
+        raise BadInput(
+            f"no picture format is written to {suffix or 'names without a suffix'!r}; use .png, for example"
+        )
     return found
 
 
 def _open(source: Path | bytes) -> PillowImage:
     try:
         return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         start = source[:12] if isinstance(source, bytes) else _first_bytes(source)
         if start[4:8] != b"ftyp":
             raise
     import pillow_heif
 
-    heif: PillowImage = pillow_heif.open_heif(io.BytesIO(source) if isinstance(source, bytes) else source).to_pillow()
+    heif: PillowImage = pillow_heif.open_heif(
+        io.BytesIO(source) if isinstance(source, bytes) else source
+    ).to_pillow()
     return heif
 
 
@@ -152,7 +159,9 @@ def _to_eight_bits(image: PillowImage) -> PillowImage:
     values = np.asarray(image).astype(np.float64 if image.mode == "F" else np.int64)
     white = 1 if image.mode == "F" else 65535
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= white):
-        raise BadInput(f"the picture's samples are not within 0 and {white}: convert it to 8 or 16 bits first")
+        raise BadInput(
+            f"the picture's samples are not within 0 and {white}: convert it to 8 or 16 bits first"
+        )
     return Image.fromarray(np.floor(values * (255 / white) + 0.5).astype(np.uint8))
 
 
@@ -162,11 +171,17 @@ def _convert_colours(image: PillowImage, profile: bytes | None, notice: Notice) 
         from PIL import ImageCms
 
         try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+            source = (
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+            )
             described = ImageCms.getProfileDescription(source) if profile else ""
             if image.mode != "RGB" or "sRGB" not in described:
                 converted = ImageCms.profileToProfile(
-                    image, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.PERCEPTUAL, outputMode="RGB"
+                    image,
+                    source,
+                    ImageCms.createProfile("sRGB"),
+                    ImageCms.Intent.PERCEPTUAL,
+                    outputMode="RGB",
                 )
                 assert converted is not None
                 return converted

@@ -1,0 +1,79 @@
+"""Several files through one function: one that fails is reported, and the others are still done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from sccodec.cli import _files
+from sccodec.cli._report import Reporter, reporting
+from sccodec.errors import SccodecError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Job = TypeVar("Job")
+
+
+def inputs(what: str) -> Callable[[Command], Command]:
+    """The argument INPUTS, one at least."""
+    return click.argument("inputs", nargs=-1, required=True, metavar=what)
+
+
+def outputs(command: Command) -> Command:
+    """The options -o and --force."""
+    force = click.option("--force", "-f", is_flag=True, help="Overwrite outputs that exist.")
+    output = click.option("-o", "--output", metavar="PATH", help="File, folder, or - for standard output.")
+    return output(force(command))
+
+
+def as_json(command: Command) -> Command:
+    """The option --json."""
+    option = click.option(
+        "--json", "json_", is_flag=True, help="Print JSON: an object, or a list for several."
+    )
+    return option(command)
+
+
+def run(
+    jobs: Sequence[Job],
+    name: Callable[[Job], str],
+    work: Callable[[Job, Reporter], Any],
+    *,
+    collect_json: bool = False,
+) -> int:
+    """Call work on each job; gives the exit code.
+
+    What work returns is printed as JSON in the end if collect_json, an object for one job and a list for
+    several. An error counts against its own job only.
+    """
+    # Imported here, not above: the package sccodec.cli imports this module's neighbours while it starts.
+    from sccodec.cli import describe
+
+    failed = False
+    results: list[Any] = []
+    with reporting(len(jobs)) as (reporter, advance):
+        for job in jobs:
+            try:
+                results.append(work(job, reporter))
+            except BrokenPipeError:
+                raise
+            except (SccodecError, OSError, MemoryError) as error:
+                # The job's name says which file; an OSError would say it again.
+                strerror = error.strerror if isinstance(error, OSError) else None
+                message = strerror or describe(error)
+                reporter.error(f"{name(job)}: {message}")
+                results.append({"file": name(job), "error": message})
+                failed = True
+            advance()
+    if collect_json:
+        good = not failed or len(jobs) > 1
+        if good:
+            click.echo(json.dumps(results if len(jobs) > 1 else results[0], indent=2))
+    return int(failed)
+
+
+def source_name(source: str) -> str:
+    """An input as messages name it."""
+    return "standard input" if source == _files.STREAM else source

@@ -1,0 +1,161 @@
+"""Where a command reads and writes: names of outputs, refusals before any work, whole files or none."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from sccodec.errors import BadInput, NotScc, TooLarge
+
+STREAM = "-"
+MAX_FILE_BYTES = 2**30
+"""Bound on what is read into memory at once: a .scc file, or standard input."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to turn into another; None stands for standard input and for standard output."""
+
+    source: Path | None
+    target: Path | None
+
+    @property
+    def name(self) -> str:
+        """The input, for messages."""
+        return "standard input" if self.source is None else str(self.source)
+
+
+def plan(
+    inputs: Sequence[str], output: str | None, default_name: Callable[[str], str], *, force: bool
+) -> list[Job]:
+    """Pair inputs with outputs; default_name turns an input's stem into the name of its output.
+
+    The output is a file, a folder (one that exists, or ends with a separator, or takes several inputs), "-",
+    or None for a file beside the input. Raises click.UsageError and BadInput before anything is read.
+    """
+    if inputs.count(STREAM) > 1:
+        raise click.UsageError("standard input can be read once only")
+    several = len(inputs) > 1
+    if several and output == STREAM:
+        raise click.UsageError("several files cannot be written to standard output; give a folder with -o")
+    folder: Path | None = None
+    if output is not None and output != STREAM:
+        separators = tuple(s for s in (os.sep, os.altsep) if s)
+        if several or output.endswith(separators) or Path(output).is_dir():
+            folder = Path(output)
+            if folder.exists() and not folder.is_dir():
+                raise click.UsageError(f"{output!r} is a file, several inputs need a folder")
+    jobs = [_job(name, output, folder, default_name) for name in inputs]
+    _refuse_clashes(jobs, force=force)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    return jobs
+
+
+def read_stream(source: Path | None) -> bytes:
+    """The bytes of a file to decode, or of standard input; raises NotScc, TooLarge or BadInput.
+
+    A file of another format is refused by its first bytes, however large it is.
+    """
+    from sccodec.codec import recognise
+
+    if source is None:
+        data = read_standard_input()
+    else:
+        with source.open("rb") as file:
+            start = file.read(16)
+            if start and recognise(start) is None:
+                raise NotScc("not a .scc file, nor any other format that sccodec decodes")
+            data = start + file.read(MAX_FILE_BYTES)
+    if len(data) > MAX_FILE_BYTES:
+        raise TooLarge(f"the file is larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def read_source(name: str) -> bytes:
+    """The bytes of a file to decode by its name on the command line, "-" for standard input."""
+    return read_stream(None if name == STREAM else Path(name))
+
+
+def read_standard_input() -> bytes:
+    """All of standard input; raises BadInput beyond MAX_FILE_BYTES."""
+    data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise BadInput(f"standard input is larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def write(target: Path | None, data: bytes) -> None:
+    """Write a whole file or none: under a temporary name beside it, then renamed. None is standard output."""
+    if target is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    place = Path(os.path.realpath(target))  # a link stays a link
+    if place.exists() and not place.is_file():
+        place.write_bytes(data)  # /dev/null, a pipe: nothing to rename
+        return
+    temporary = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        if place.exists():
+            temporary.chmod(stat.S_IMODE(place.stat().st_mode))
+        temporary.replace(place)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _job(name: str, output: str | None, folder: Path | None, default_name: Callable[[str], str]) -> Job:
+    source = None if name == STREAM else Path(name)
+    if output == STREAM or (source is None and output is None):
+        if sys.stdout.isatty():
+            raise click.UsageError("binary data is not written to a terminal; name a file with -o")
+        return Job(source, None)
+    own = default_name(source.stem if source else "stdin")
+    if folder is not None:
+        return Job(source, folder / own)
+    if output is not None:
+        return Job(source, Path(output))
+    assert source is not None
+    return Job(source, source.parent / own)
+
+
+def _refuse_clashes(jobs: Sequence[Job], *, force: bool) -> None:
+    """No output may be an input, nor another output, nor (without force) an existing file."""
+    sources = {_identity(job.source) for job in jobs if job.source}
+    targets: set[object] = set()
+    for job in jobs:
+        if job.target is None:
+            continue
+        special = job.target.exists() and not job.target.is_file()
+        if special and job.target.is_dir():
+            raise BadInput(f"{job.target}: is a folder")
+        identity = _identity(job.target)
+        if identity in sources:
+            raise BadInput(
+                f"{job.target}: is an input, and is not overwritten; choose another output with -o"
+            )
+        if identity in targets and not special:
+            raise BadInput(f"{job.target}: several inputs would be written to it")
+        targets.add(identity)
+        if os.path.lexists(job.target) and not special and not force:
+            raise BadInput(f"{job.target}: exists; --force overwrites it")
+
+
+def _identity(path: Path) -> object:
+    """Equal for two names of one file, by links of either kind."""
+    real = os.path.realpath(path)  # as write() resolves it, even through folders that do not exist
+    try:
+        status = os.stat(real)  # noqa: PTH116
+    except OSError:
+        return real
+    return status.st_dev, status.st_ino

@@ -1,0 +1,34 @@
+"""`sccodec codecs`: what can be encoded with, here and now."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from sccodec.cli import _batch
+from sccodec.errors import CodecUnavailable
+
+
+@click.command("codecs")
+@_batch.as_json
+def command(json_: bool) -> None:
+    """List the codecs, and the models that are installed for each."""
+    from sccodec import bundle, codec
+
+    installed = bundle.installed()
+    rows = []
+    for name in codec.names():
+        try:
+            summary, available = codec.load(name).summary, True
+        except CodecUnavailable as error:
+            summary, available = str(error), False
+        models = [{"variant": m.variant, "tag": m.tag.hex()} for m in installed if m.codec == name]
+        rows.append({"name": name, "summary": summary, "available": available, "models": models})
+    if json_:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['name']}: {row['summary']}")
+        for model in [m for m in installed if m.codec == row["name"]]:
+            click.echo(f"  {row['name']}:{model.variant}, model {model.tag.hex()}")

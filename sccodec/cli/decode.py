@@ -1,0 +1,38 @@
+"""`sccodec decode`: files to pictures."""
+
+from __future__ import annotations
+
+import click
+
+from sccodec.cli import _batch, _files
+from sccodec.cli._report import Reporter
+
+
+@click.command("decode")
+@_batch.inputs("FILE...")
+@_batch.outputs
+@click.pass_context
+def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, force: bool) -> None:
+    """Decode files: face.scc becomes face.decoded.png beside it, or what -o says.
+
+    The suffix of -o chooses the format; standard output gets PNG. FILE may be - for standard input.
+    """
+    from sccodec import codec, image
+
+    jobs = _files.plan(inputs, output, lambda stem: f"{stem}.decoded.png", force=force)
+    for job in jobs:
+        image.format_of(_suffix(job))  # before the work, not after it
+
+    def work(job: _files.Job, reporter: Reporter) -> None:
+        picture = codec.decode(_files.read_stream(job.source))
+        _files.write(job.target, image.to_bytes(picture, _suffix(job)))
+        if job.target is not None:
+            height, width = picture.shape[:2]
+            reporter.result(f"{job.name} -> {job.target}: {width}x{height}")
+
+    ctx.exit(_batch.run(jobs, lambda job: job.name, work))
+
+
+def _suffix(job: _files.Job) -> str:
+    special = job.target is None or (job.target.exists() and not job.target.is_file())
+    return ".png" if job.target is None or special else job.target.suffix

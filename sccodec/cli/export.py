@@ -1,0 +1,30 @@
+"""`sccodec export`: make a model file from checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sccodec.cli import _recipes
+from sccodec.errors import BadInput
+
+
+@click.command("export")
+@click.argument("recipe")
+@click.option("--from", "sources", multiple=True, required=True, type=click.Path(exists=True, path_type=Path),
+              help="Checkpoint, or the folder of a training run; may be repeated.")  # fmt: skip
+@click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for the model file, models/ for example.")  # fmt: skip
+def command(recipe: str, sources: tuple[Path, ...], out: Path) -> None:
+    """Make the model file of RECIPE from checkpoints. Needs the extra sccodec[train]."""
+    module = _recipes.load(recipe)
+    checkpoints = [s / "checkpoint.pt" if s.is_dir() else s for s in sources]
+    for checkpoint in checkpoints:
+        if not checkpoint.is_file():
+            raise BadInput(f"{checkpoint}: no such checkpoint")
+    if not hasattr(module, "export"):
+        raise BadInput(f"the recipe {recipe} makes no model file of its own")
+    out.mkdir(parents=True, exist_ok=True)
+    with _recipes.explained():
+        click.echo(module.export(checkpoints, out))

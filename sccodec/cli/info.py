@@ -1,0 +1,36 @@
+"""`sccodec info`: what a file holds, in bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sccodec.cli import _batch, _files
+from sccodec.cli._report import Reporter, table
+
+
+@click.command("info")
+@_batch.inputs("FILE...")
+@_batch.as_json
+@click.pass_context
+def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool) -> None:
+    """Say what files hold: codec, model, size, and where the bytes went."""
+    from sccodec import codec
+
+    def work(source: str, reporter: Reporter) -> dict[str, Any]:
+        found = codec.info(_files.read_source(source))
+        if not json_:
+            rows = [
+                ("file", _batch.source_name(source)),
+                ("codec", f"{found.codec}:{found.variant}, model {found.tag}"),
+                ("size", f"{found.width}x{found.height}"),
+                ("bytes", f"{found.file_bytes}, {found.bpp:.4f} bpp"),
+                ("overhead", f"{found.overhead_bytes}"),
+            ]
+            rows += [(name, f"{n_bytes:.1f}") for name, n_bytes in found.sections]
+            rows += [(key, str(value)) for key, value in found.details.items()]
+            click.echo(table(rows))
+        return {"file": _batch.source_name(source)} | found.as_dict()
+
+    ctx.exit(_batch.run(inputs, _batch.source_name, work, collect_json=json_))

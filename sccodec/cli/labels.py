@@ -1,0 +1,36 @@
+"""`sccodec labels`: the semantic map of a file, without its picture."""
+
+from __future__ import annotations
+
+import click
+
+from sccodec.cli import _batch, _files
+from sccodec.cli._report import Reporter
+from sccodec.errors import BadInput
+
+
+@click.command("labels")
+@_batch.inputs("FILE...")
+@_batch.outputs
+@click.pass_context
+def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, force: bool) -> None:
+    """Decode only the semantic map: face.scc becomes face.labels.png beside it, or what -o says.
+
+    The samples of the PNG are the classes, at the scale at which they were sent; its palette is for looking
+    at.
+    """
+    from sccodec import codec, image
+
+    jobs = _files.plan(inputs, output, lambda stem: f"{stem}.labels.png", force=force)
+    for job in jobs:
+        if job.target is not None and job.target.suffix.lower() != ".png" and not job.target.exists():
+            raise BadInput(f"{job.target}: a map of classes is written as .png only")
+
+    def work(job: _files.Job, reporter: Reporter) -> None:
+        labels = codec.labels(_files.read_stream(job.source))
+        _files.write(job.target, image.labels_to_bytes(labels))
+        if job.target is not None:
+            height, width = labels.shape
+            reporter.result(f"{job.name} -> {job.target}: {width}x{height}")
+
+    ctx.exit(_batch.run(jobs, lambda job: job.name, work))

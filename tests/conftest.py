@@ -1,0 +1,32 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import sccodec.codec
+import sccodec.codecs
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture
+def fake_codec(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make the codec "fake" of tests/fakes known; gives its name."""
+    folder = str(TESTS / "fakes" / "codecs")
+    monkeypatch.setattr(sccodec.codecs, "__path__", [*sccodec.codecs.__path__, folder])
+    from sccodec.codecs import fake
+
+    monkeypatch.setattr(sccodec.codec, "codec_of_tag", fake.owner)
+    return "fake"
+
+
+@pytest.fixture
+def picture() -> npt.NDArray[np.uint8]:
+    """A smooth colour picture, uint8 [24, 32, 3], the same each time."""
+    y, x = np.mgrid[:24, :32]
+    return np.stack([8 * x, 10 * y, 255 - 4 * (x + y)], axis=-1).astype(np.uint8)

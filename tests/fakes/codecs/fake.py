@@ -1,0 +1,54 @@
+"""A codec without a model: deflated samples. It lets container, dispatch and command line be tested alone."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from sccodec.codec import Info, Notice, Picture, Spec
+from sccodec.container import Container, overhead_bytes, parse, serialise
+from sccodec.errors import ModelNotFound
+
+TAG = b"fake"
+
+
+def owner(tag: bytes) -> str:
+    """In place of sccodec.codec.codec_of_tag."""
+    if tag != TAG:
+        raise ModelNotFound(f"no model file has the tag {tag.hex()}")
+    return "fake"
+
+
+class Fake:
+    name = "fake"
+    summary = "deflated samples, for tests"
+
+    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice) -> bytes:
+        spec.check_options()
+        if image.max() == 0:
+            notice("the picture is black\nall over")
+        params = 50 if quality is None else int(quality)
+        height, width = image.shape[:2]
+        return serialise(Container(TAG, width, height, params, zlib.compress(image.tobytes())))
+
+    def decode(self, data: bytes) -> Picture:
+        c = parse(data)
+        return np.frombuffer(zlib.decompress(c.payload), np.uint8).reshape(c.height, c.width, 3)
+
+    def info(self, data: bytes) -> Info:
+        c = parse(data)
+        overhead = overhead_bytes(c)
+        bpp = 8 * len(data) / (c.width * c.height)
+        sections = [("samples", float(len(c.payload)))]
+        details = {"quality": c.params}
+        return Info(
+            "fake", "plain", c.tag.hex(), c.width, c.height, len(data), bpp, overhead, sections, details
+        )
+
+    def labels(self, data: bytes) -> Picture:
+        return self.decode(data)[::4, ::4, 0] // 16
+
+
+def codec() -> Fake:
+    return Fake()

@@ -1,0 +1,114 @@
+"""Specs, discovery, and the library's encode and decode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sccodec
+from sccodec import codec, container
+from sccodec.codec import Spec
+from sccodec.errors import BadInput, BadStream, ModelNotFound, NotScc, UnknownCodec
+
+Picture = npt.NDArray[np.uint8]
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_.-", min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize("text", ["fake", "fake:faces", "fake:faces,q=30", "fake:q=30", "fake:a=1,b=x=y"])
+def test_specs_round_trip(fake_codec: str, text: str) -> None:
+    assert str(Spec.parse(text)) == text
+
+
+def test_spec_fields(fake_codec: str) -> None:
+    assert Spec.parse("fake:faces,q=30") == Spec("fake", "faces", (("q", "30"),))
+    assert Spec.parse("fake") == Spec("fake")
+
+
+def test_any_spec_round_trips(fake_codec: str) -> None:
+    @given(st.none() | WORDS, st.dictionaries(WORDS, WORDS, max_size=3))
+    def check(variant: str | None, options: dict[str, str]) -> None:
+        spec = Spec("fake", variant, tuple(options.items()))
+        assert Spec.parse(str(spec)) == spec
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "text", ["fake:", "fake:,", "fake:a,b", "fake:q=", "fake:=3", "fake:q=1,q=2", "fake:a b"]
+)
+def test_malformed_specs(fake_codec: str, text: str) -> None:
+    with pytest.raises(BadInput):
+        Spec.parse(text)
+
+
+def test_an_unknown_codec_lists_the_known(fake_codec: str) -> None:
+    for text in ("jpeg9000", "", "Fake", "sccodec.codecs"):
+        with pytest.raises(UnknownCodec, match="fake"):
+            Spec.parse(text)
+    with pytest.raises(UnknownCodec, match="fake"):
+        codec.load("nothing")
+
+
+def test_encode_and_decode(fake_codec: str, picture: Picture) -> None:
+    data = sccodec.encode(picture, "fake")
+    assert np.array_equal(sccodec.decode(data), picture)
+    grey = picture[:, :, 0]
+    for form in (grey, grey[:, :, None], np.asfortranarray(grey)):
+        assert np.array_equal(sccodec.decode(sccodec.encode(form, "fake")), np.dstack([grey] * 3))
+
+
+def test_quality_by_argument_or_by_spec(fake_codec: str, picture: Picture) -> None:
+    assert sccodec.encode(picture, "fake", 30) == sccodec.encode(picture, "fake:q=30")
+    bad_calls: list[tuple[str, float | None]] = [
+        ("fake:q=30", 30),
+        ("fake:q=x", None),
+        ("fake:other=1", None),
+    ]
+    bad_calls += [("fake", bad) for bad in (-1, 101, float("nan"))]
+    for spec, quality in bad_calls:
+        with pytest.raises(BadInput):
+            sccodec.encode(picture, spec, quality)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [np.zeros((4, 4)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)],
+)
+def test_arrays_that_are_no_pictures(fake_codec: str, bad: npt.NDArray[np.generic]) -> None:
+    with pytest.raises(BadInput):
+        sccodec.encode(bad, "fake")
+
+
+def test_notices_are_warnings_unless_asked_for(fake_codec: str) -> None:
+    black = np.zeros((2, 2, 3), np.uint8)
+    with pytest.warns(UserWarning, match="black"):
+        sccodec.encode(black, "fake")
+    heard: list[str] = []
+    sccodec.encode(black, "fake", notice=heard.append)
+    assert len(heard) == 1
+
+
+def test_info(fake_codec: str, picture: Picture) -> None:
+    data = sccodec.encode(picture, "fake", 30)
+    found = sccodec.info(data).as_dict()
+    assert found["codec"] == "fake" and found["width"] == 32 and found["height"] == 24
+    assert found["file_bytes"] == len(data) and found["overhead_bytes"] == 13
+    assert found["bpp"] == pytest.approx(8 * len(data) / (32 * 24), abs=1e-5)
+    assert found["sections"] == [{"name": "samples", "bytes": len(data) - 13}]
+
+
+def test_files_that_are_refused(fake_codec: str, picture: Picture) -> None:
+    data = sccodec.encode(picture, "fake")
+    for bad in (b"", b"PK\x03\x04" + data, b"\x89PNG\r\n\x1a\n" + data):
+        with pytest.raises(NotScc):
+            sccodec.decode(bad)
+    with pytest.raises(BadStream):
+        sccodec.decode(data[:-1])
+    other = container.serialise(replace(container.parse(data), tag=b"none"))
+    with pytest.raises(ModelNotFound, match=b"none".hex()):
+        sccodec.decode(other)
