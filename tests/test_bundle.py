@@ -1,4 +1,4 @@
-"""Model files are found by tag and by codec, checked against their names, and refused when not what they say."""
+"""Model files are found by tag and by codec, checked against their names, refused when not what they say."""
 
 from __future__ import annotations
 
