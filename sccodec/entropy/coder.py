@@ -19,7 +19,7 @@ import zlib
 from typing import Any
 
 import numpy as np
-from constriction import stream  # type: ignore[import-untyped]
+from constriction import stream
 from numpy.typing import ArrayLike, NDArray
 
 from sccodec.entropy.tables import FREQUENCY_BITS, Table

@@ -1,0 +1,137 @@
+"""Bytes of label maps: the label-map coder beside FLIF, JPEG XL and PNG, on the same maps.
+
+    python benchmarks/label_maps.py --data DIR [--model FILE.npz] [--flif COMMAND] [--out RESULTS.json]
+
+DIR holds ``faces/val/labels`` (or ``val/labels``). Maps are the given label maps reduced by majority to 32,
+64, 128 and 256 pixels. FLIF comes from the PATH, or from npm: ``npm install flif-wasm`` and ``--flif "node
+node_modules/flif-wasm/bin/flif-wasm"``; without it its column is left out. Every stream of ours is decoded
+again and compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from PIL import Image
+
+from sccodec.entropy.coder import Reader, Writer
+from sccodec.entropy.labelmap import LabelModel, code
+from sccodec.labels import pyramid
+
+SIZES = (256, 128, 64, 32)
+CLASSES = 19
+
+
+def flif(command: list[str]) -> Callable[[np.ndarray], int]:
+    """Bytes of FLIF at its highest effort, non-interlaced or interlaced, whichever is smaller."""
+
+    def measure(labels: np.ndarray) -> int:
+        sizes = []
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "map.pgm"
+            height, width = labels.shape
+            source.write_bytes(b"P5 %d %d 255\n" % (width, height) + labels.tobytes())
+            for interlacing in ("-N", "-I"):
+                target = Path(folder) / f"map{interlacing}.flif"
+                call = [*command, "-e", "-E100", interlacing, str(source), str(target)]
+                subprocess.run(call, check=True, capture_output=True)
+                sizes.append(target.stat().st_size)
+        return min(sizes)
+
+    return measure
+
+
+def jpegxl(labels: np.ndarray) -> int:
+    return len(imagecodecs.jpegxl_encode(labels, lossless=True, effort=9))
+
+
+def png(labels: np.ndarray) -> int:
+    """The smaller of greyscale and palette."""
+    sizes = []
+    for mode in ("L", "P"):
+        picture = Image.fromarray(labels)
+        if mode == "P":
+            picture = picture.convert("P")
+            picture.putdata(labels.ravel().tolist())
+            picture.putpalette([v for c in range(CLASSES) for v in (c, c, c)])
+        stream = io.BytesIO()
+        picture.save(stream, "png", optimize=True)
+        sizes.append(stream.tell())
+    return min(sizes)
+
+
+def ours(model: LabelModel, seconds: dict[str, list[float]]) -> Callable[[np.ndarray], int]:
+    def measure(labels: np.ndarray) -> int:
+        shape = (labels.shape[0], labels.shape[1])
+        start = time.perf_counter()
+        writer = Writer()
+        code(writer, "labels", labels, shape, model)
+        data = writer.finish()
+        middle = time.perf_counter()
+        reader = Reader(data)
+        if not np.array_equal(code(reader, "labels", None, shape, model), labels):
+            raise SystemExit("the decoded map differs")
+        reader.finish()
+        seconds["encode"].append(middle - start)
+        seconds["decode"].append(time.perf_counter() - middle)
+        return len(data)
+
+    return measure
+
+
+def load_model(path: Path | None) -> LabelModel:
+    if path is not None:
+        with np.load(path) as arrays:
+            return LabelModel.from_arrays(dict(arrays), "labels")
+    from sccodec.bundle import default
+
+    return LabelModel.from_arrays(default("conceptual", "faces").arrays(""), "labels")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--model", type=Path, help="arrays of a LabelModel; otherwise the installed faces model"
+    )
+    parser.add_argument("--flif", help="command of the FLIF encoder; otherwise flif on the PATH")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "label_maps.json")
+    options = parser.parse_args()
+    folders = [options.data / "faces" / "val", options.data / "val"]
+    paths = sorted(p for folder in folders for p in (folder / "labels").glob("*.png"))
+    originals = [np.asarray(Image.open(p), np.uint8) for p in paths]
+    maps = [pyramid(m, [m.shape[0] // size for size in SIZES], CLASSES) for m in originals]
+    seconds: dict[str, list[float]] = {}
+    coders = {"ours": ours(load_model(options.model), seconds), "jpegxl": jpegxl, "png": png}
+    command = shlex.split(options.flif) if options.flif else [p for p in [shutil.which("flif")] if p]
+    if command:
+        coders["flif"] = flif(command)
+    results: dict[str, dict[str, float]] = {}
+    for level, size in reversed(list(enumerate(SIZES))):
+        seconds |= {"encode": [], "decode": []}
+        row = {name: float(np.mean([measure(m[level]) for m in maps])) for name, measure in coders.items()}
+        row = {k: round(v, 1) for k, v in row.items()} | {
+            f"{k}_ms": round(1000 * float(np.median(v)), 1) for k, v in seconds.items()
+        }
+        if "flif" in row:
+            row["of_flif"] = round(row["ours"] / row["flif"], 3)
+        results[str(size)] = row
+        print(size, row)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    report = {"maps": len(maps), "mean_bytes_by_size": results}
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
