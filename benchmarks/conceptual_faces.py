@@ -5,8 +5,8 @@
 --data holds ``faces/val/{images,labels}`` (or ``val/{images,labels}``); the pictures are reduced to 256x256.
 --lpips (or SCCODEC_LPIPS) holds the LPIPS weights, see sccodec.metrics.perceptual. Bytes are those of the
 files that decode; LPIPS and PSNR are taken on the uint8 pictures; times are medians of whole cold processes,
-file to file. --sheet writes contact sheets of all pictures, original beside decoded, into a folder outside the
-repository: the faces' licence forbids to publish them.
+file to file. --sheet writes contact sheets of all pictures, original beside decoded, into a folder outside
+the repository: the faces' licence forbids to publish them.
 """
 
 from __future__ import annotations
