@@ -178,7 +178,7 @@ def info(data: bytes) -> Info:
 
 
 def labels(data: bytes) -> Picture:
-    """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError or, where it has none, BadInput."""
+    """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError, or BadInput without one."""
     return codec_of_file(data).labels(data)
 
 
