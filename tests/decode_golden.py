@@ -7,8 +7,8 @@ golden.json: `files` maps each file's name to
     labels   SHA-256 of its semantic map: shape as "HxW:" in ASCII, then the samples
     picture  name of a PNG beside it with the picture as it was decoded first
 
-Symbols must be the same everywhere: decoding checks them all against the coded check symbol, and the labels are
-compared exactly. Pixels come out of a float network, so rounding may move a sample by TOLERANCE. Needs no
+Symbols must be the same everywhere: decoding checks them all against the coded check symbol, and the labels
+are compared exactly. Pixels come out of a float network, so rounding may move a sample by TOLERANCE. Needs no
 pytest: it also runs where only the core is installed.
 """
 
