@@ -171,19 +171,14 @@ def _convert_colours(image: PillowImage, profile: bytes | None, notice: Notice) 
         from PIL import ImageCms
 
         try:
-            source = (
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
-            )
-            described = ImageCms.getProfileDescription(source) if profile else ""
-            if image.mode != "RGB" or "sRGB" not in described:
-                converted = ImageCms.profileToProfile(
-                    image,
-                    source,
-                    ImageCms.createProfile("sRGB"),
-                    ImageCms.Intent.PERCEPTUAL,
-                    outputMode="RGB",
-                )
-                assert converted is not None
+            stored = ImageCms.getOpenProfile(io.BytesIO(profile)) if profile else None
+            source = stored or ImageCms.createProfile("LAB")
+            if stored and stored.profile.xcolor_space.strip() == "RGB" and image.mode == "L":
+                image = image.convert("RGB")  # grey under a profile for colour: its tone curve still counts
+            if not (stored and image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(stored)):
+                target = ImageCms.createProfile("sRGB")
+                converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+                assert converted is not None  # it is not done in place
                 return converted
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             notice("the colour profile cannot be used: colours are taken as they are")

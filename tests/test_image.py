@@ -107,7 +107,9 @@ def test_colour_profiles(picture: Picture) -> None:
     grey = Image.fromarray(np.full((4, 4, 3), (128, 128, 128), np.uint8))
     assert loaded(stored(grey)).shape == (4, 4, 3)
     loaded(stored(Image.fromarray(picture), icc_profile=b"nonsense" * 40), "profile")
-    loaded(stored(Image.fromarray(picture[:, :, 0]), icc_profile=srgb), "profile")
+    plain_grey = Image.fromarray(picture[:, :, 0])
+    assert np.array_equal(loaded(stored(plain_grey, icc_profile=srgb)), np.dstack([picture[:, :, 0]] * 3))
+    loaded(stored(plain_grey.convert("CMYK"), "tiff", icc_profile=srgb), "profile")
 
 
 def test_swapped_primaries_are_converted(picture: Picture) -> None:

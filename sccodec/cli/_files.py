@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Callable, Sequence
@@ -102,7 +101,7 @@ def write(target: Path | None, data: bytes) -> None:
     if place.exists() and not place.is_file():
         place.write_bytes(data)  # /dev/null, a pipe: nothing to rename
         return
-    temporary = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.tmp")
+    temporary = place.with_name(f".{place.name[:100]}.{os.urandom(4).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)

@@ -1,0 +1,105 @@
+"""What every codec owes its callers, over all that have a model here, and over the fake one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import sccodec
+from sccodec import bundle, codec
+from sccodec.errors import BadInput, BadStream
+
+Picture = npt.NDArray[np.uint8]
+NAMES = [*codec.names(), "fake"]
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest, fake_codec: str) -> str:
+    """Each codec that can encode here."""
+    found: str = request.param
+    if found != fake_codec and not any(m.codec == found for m in bundle.installed()):
+        pytest.skip(f"no model of {found} is installed")
+    return found
+
+
+def portrait(height: int, width: int) -> Picture:
+    """Something smooth with an oval in it, uint8 [height, width, 3]."""
+    y, x = np.mgrid[:height, :width]
+    oval = ((y / height - 0.5) / 0.4) ** 2 + ((x / width - 0.5) / 0.3) ** 2 < 1
+    planes = [np.where(oval, 200, 60), np.where(oval, 160, 90) + 20 * y // height, np.where(oval, 140, 120)]
+    return np.stack(planes, -1).astype(np.uint8)
+
+
+def quiet(text: str) -> None:
+    """Take a notice; that a codec finds no face in an oval is no news here."""
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (17, 33), (64, 96), (300, 200)])
+def test_shape_dtype_and_repeatability(name: str, shape: tuple[int, int]) -> None:
+    picture = portrait(*shape)
+    data = sccodec.encode(picture, name, notice=quiet)
+    assert sccodec.encode(picture.copy(), name, notice=quiet) == data
+    decoded = sccodec.decode(data)
+    assert decoded.dtype == np.uint8 and decoded.shape == picture.shape
+    assert np.array_equal(sccodec.decode(data), decoded)
+
+
+def test_info_adds_up(name: str) -> None:
+    data = sccodec.encode(portrait(256, 256), name, notice=quiet)
+    found = sccodec.info(data)
+    assert found.codec == name and (found.width, found.height) == (256, 256)
+    assert found.file_bytes == len(data) and found.bpp == pytest.approx(8 * len(data) / 256**2)
+    assert found.overhead_bytes <= 14
+    coded = found.overhead_bytes + sum(n_bytes for _, n_bytes in found.sections)
+    assert abs(coded - len(data)) <= 2, found  # a range coder's last bits fill a byte, or two
+
+
+def test_labels_without_the_picture(name: str) -> None:
+    data = sccodec.encode(portrait(64, 96), name, notice=quiet)
+    try:
+        labels = codec.labels(data)
+    except BadInput:
+        return
+    assert labels.dtype == np.uint8 and labels.ndim == 2
+    assert np.array_equal(codec.labels(data), labels)
+
+
+def test_quality_moves_the_rate(name: str) -> None:
+    sizes = [len(sccodec.encode(portrait(256, 256), name, q, notice=quiet)) for q in (0, 50, 100)]
+    assert sizes == sorted(sizes)
+    for q in (0.0, 33.3, 100.0):
+        assert sccodec.decode(sccodec.encode(portrait(64, 64), name, q, notice=quiet)).shape == (64, 64, 3)
+
+
+def test_damaged_files_are_refused(name: str) -> None:
+    data = sccodec.encode(portrait(64, 64), name, notice=quiet)
+    rng = np.random.default_rng(3)
+    for n in range(0, len(data), 1 + len(data) // 400):
+        with pytest.raises(BadStream):
+            sccodec.decode(data[:n])
+    for at in range(0, len(data), 1 + len(data) // 400):
+        changed = data[:at] + bytes([data[at] ^ int(rng.integers(1, 256))]) + data[at + 1 :]
+        with pytest.raises(BadStream):
+            sccodec.decode(changed)
+
+
+def test_damage_behind_a_right_checksum_is_refused_or_decodes(name: str) -> None:
+    """Whoever makes the checksum fit meets the entropy coder's check: BadStream, never anything else."""
+    from dataclasses import replace
+
+    from sccodec import container
+
+    if name == "fake":
+        return
+    file = container.parse(sccodec.encode(portrait(64, 64), name, notice=quiet))
+    rng = np.random.default_rng(4)
+    refused = 0
+    for _ in range(60):
+        payload = bytearray(file.payload)
+        payload[int(rng.integers(len(payload)))] ^= int(rng.integers(1, 256))
+        try:
+            sccodec.decode(container.serialise(replace(file, payload=bytes(payload))))
+        except BadStream:
+            refused += 1
+    assert refused >= 50
