@@ -96,7 +96,7 @@ def load_model(path: Path | None) -> LabelModel:
             return LabelModel.from_arrays(dict(arrays), "labels")
     from sccodec.bundle import default
 
-    return LabelModel.from_arrays(default("conceptual", "faces").arrays(""), "labels")
+    return LabelModel.from_arrays(default("conceptual", "faces").arrays("labels."), "labels")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from sccodec.entropy.integer import LIMIT, quantise, room
 from sccodec.entropy.labelmap import LOGIT_BITS, LabelModel, exp_table
 
 SLOPE = 1 / 8
+CALIBRATION = 4096
 
 
 @dataclass(frozen=True)
@@ -43,32 +44,49 @@ class LabelContext(nn.Module):
         self.second = nn.Linear(config.hidden, config.second)
         self.last = nn.Linear(config.second, config.classes)
         self.register_buffer("base", torch.from_numpy(np.cumsum(counts) - counts), persistent=False)
+        # Typical inputs, kept with the weights: they place the fixed point when the network becomes integer.
+        width = features.FEATURES + 1 + config.classes
+        self.register_buffer("typical", torch.zeros(CALIBRATION, width, dtype=torch.int16))
 
     def forward(self, rows: Tensor, scale: Tensor, seen: Tensor) -> Tensor:
-        base: Tensor = self.base  # type: ignore[assignment]
-        cell = rows[:, -1]
-        coarse = cell // features.GRID // 4 * (features.GRID // 4) + cell % features.GRID // 4
-        h = nn.functional.embedding_bag(rows + base, self.table, mode="sum")
-        h = h + self.coarse[coarse] + self.scale[scale] + seen @ self.seen
-        h = nn.functional.leaky_relu(h, SLOPE)
+        h = nn.functional.leaky_relu(self.sums(rows, scale, seen), SLOPE)
         h = nn.functional.leaky_relu(self.second(h), SLOPE)
         logits: Tensor = self.last(h)
         return logits
 
-    @torch.no_grad()
-    def hidden(self, rows: Tensor, scale: Tensor, seen: Tensor) -> Tensor:
-        """The first layer's activations [N, hidden], for calibration."""
+    def sums(self, rows: Tensor, scale: Tensor, seen: Tensor) -> Tensor:
+        """The first layer before its activation, [N, hidden]."""
         base: Tensor = self.base  # type: ignore[assignment]
         cell = rows[:, -1]
         coarse = cell // features.GRID // 4 * (features.GRID // 4) + cell % features.GRID // 4
-        h = nn.functional.embedding_bag(rows + base, self.table, mode="sum")
+        h: Tensor = nn.functional.embedding_bag(rows + base, self.table, mode="sum")
         return h + self.coarse[coarse] + self.scale[scale] + seen @ self.seen
+
+    @torch.no_grad()
+    def remember(self, rows: Tensor, scale: Tensor, seen: Tensor) -> None:
+        """Keep CALIBRATION typical inputs."""
+        typical: Tensor = self.typical  # type: ignore[assignment]
+        typical.copy_(torch.cat([rows, scale[:, None], seen.long()], 1)[:CALIBRATION])
+
+    @torch.no_grad()
+    def typical_sums(self) -> Tensor:
+        typical: Tensor = self.typical.long()  # type: ignore[operator]
+        n = features.FEATURES
+        return self.sums(typical[:, :n], typical[:, n], typical[:, n + 1 :].float())
+
+
+def from_state(state: dict[str, Tensor]) -> LabelContext:
+    """The network of these weights, its configuration read from their shapes."""
+    classes, second = state["last.weight"].shape
+    network = LabelContext(LabelContextConfig(classes, state["table"].shape[1], second))
+    network.load_state_dict(state)
+    return network
 
 
 @torch.no_grad()
-def to_label_model(network: LabelContext, rows: Tensor, scale: Tensor, seen: Tensor) -> LabelModel:
-    """The integer model that codes like the network; the arguments are typical inputs, for calibration."""
-    h = network.hidden(rows, scale, seen).double().cpu().numpy()
+def to_label_model(network: LabelContext) -> LabelModel:
+    """The integer model that codes like the network."""
+    h = network.typical_sums().double().cpu().numpy()
     table = network.table.double().cpu().numpy().copy()
     side = features.GRID // 4
     coarse = network.coarse.double().cpu().numpy().reshape(side, side, -1)

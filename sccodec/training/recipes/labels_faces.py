@@ -16,7 +16,13 @@ from sccodec.entropy.coder import Writer
 from sccodec.entropy.labelmap import LabelModel, code
 from sccodec.errors import BadInput
 from sccodec.labels import pyramid
-from sccodec.networks.label_context import LabelContext, LabelContextConfig, to_label_model
+from sccodec.networks.label_context import (
+    CALIBRATION,
+    LabelContext,
+    LabelContextConfig,
+    from_state,
+    to_label_model,
+)
 from sccodec.training.data import FACE_MIRROR, Affine, find_split
 from sccodec.training.loop import Clock, Options, device, load_average, sync_gradients
 
@@ -33,7 +39,11 @@ AFFINE = Affine(rotation=6.0, zoom=0.07, shift=0.03, untouched=0.35)
 
 
 class LabelsTask:
-    """Cross-entropy of sampled pixels, in bits; maps are mirrored, and warped anew while training goes on."""
+    """Cross-entropy of sampled pixels, in bits; maps are mirrored, and warped anew while training goes on.
+
+    Validation codes the held-out maps twice, with the integer model and with the float network: the
+    difference is the rate that integers lose.
+    """
 
     averaged = ("label_context",)
     batch = 6144
@@ -44,6 +54,7 @@ class LabelsTask:
         self.maps = [pyramid_of(m) for m in self.full]
         self.held = [pyramid_of(m) for m in load_maps(find_split(options.data, "faces", "val"))]
         network = LabelContext(LabelContextConfig(CLASSES)).to(self.device)
+        network.remember(*(c.to(self.device) for c in self.draw(CALIBRATION, np.random.default_rng(0))[:3]))
         self.modules: dict[str, nn.Module] = {"label_context": network}
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "label_context": torch.optim.Adam(network.parameters(), lr=3e-3, betas=(0.9, 0.99))
@@ -79,7 +90,7 @@ class LabelsTask:
         """Mean bytes of the held-out maps, by the integer model and by the float network."""
         network = modules["label_context"].eval()
         assert isinstance(network, LabelContext)
-        model = to_label_model(network, *self.draw(20_000, np.random.default_rng(0))[:3])
+        model = to_label_model(network)
         figures = {}
         for level, size in enumerate(SIZES):
             maps = [m[level] for m in self.held[:: 4 if size == 256 else 1]]
@@ -169,15 +180,17 @@ def float_bits(network: LabelContext, labels: NDArray[np.uint8]) -> float:
     return total
 
 
-def to_model(checkpoint: Path, data: Path) -> LabelModel:
-    """The integer label model of a checkpoint; the data calibrates its fixed-point positions."""
-    network = LabelContext(LabelContextConfig(CLASSES))
-    network.load_state_dict(load_average(checkpoint, "label_context"))
-    rng = np.random.default_rng(0)
-    maps = load_maps(find_split(data, "faces", "train"))
-    parts = [sample(labels, 200, rng) for m in maps[::8] for labels in pyramid_of(m)]
-    columns = [torch.from_numpy(np.concatenate(c)) for c in zip(*parts, strict=True)]
-    return to_label_model(network, *columns[:3])
+def to_model(checkpoint: Path) -> LabelModel:
+    """The integer label model of a checkpoint's averaged weights."""
+    return to_label_model(from_state(load_average(checkpoint, "label_context")))
+
+
+def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
+    """Write the label model to a folder as ``labels-faces.npz``: the arrays that model files hold. data is not used."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "labels-faces.npz"
+    np.savez_compressed(path, allow_pickle=False, **to_model(checkpoints[0]).to_arrays("labels"))
+    return path
 
 
 def build(options: Options) -> LabelsTask:
