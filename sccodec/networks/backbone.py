@@ -43,7 +43,8 @@ class InvertedResidual(nn.Module):
             h = nn.functional.relu6(self.bn0(self.expand(h)))
         h = nn.functional.relu6(self.bn1(self.depthwise(h)))
         h = self.bn2(self.project(h))
-        return x + h if self.residual else h
+        result: Tensor = x + h if self.residual else h
+        return result
 
 
 class Backbone(nn.Module):
