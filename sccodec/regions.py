@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,15 @@ class Regions:
     counts: int64 [K], samples of the map in each region.
     """
 
-    labels: np.ndarray
-    picture: np.ndarray
-    index: np.ndarray
+    labels: NDArray[Any]
+    picture: NDArray[Any]
+    index: NDArray[Any]
     passes: tuple[slice, ...]
-    parents: np.ndarray
-    counts: np.ndarray
+    parents: NDArray[Any]
+    counts: NDArray[Any]
 
 
-def find_regions(maps: np.ndarray, parents: Sequence[Sequence[int]]) -> Regions:
+def find_regions(maps: NDArray[Any], parents: Sequence[Sequence[int]]) -> Regions:
     """List the regions of label maps uint8 [B, h, w].
 
     parents[n] names the labels that label n may be predicted from, best first; the first that occurs is taken. A label
@@ -64,7 +66,7 @@ def find_regions(maps: np.ndarray, parents: Sequence[Sequence[int]]) -> Regions:
     return Regions(labels, picture, index, passes, place[picture, parent_label], counts[picture, labels])
 
 
-def cell_weights(regions: Regions, cells: tuple[int, int]) -> np.ndarray:
+def cell_weights(regions: Regions, cells: tuple[int, int]) -> NDArray[Any]:
     """How much of each cell of a coarse grid each row covers, in 64ths, int64 [B * rows * columns, K].
 
     The map's height and width must be multiples of the grid's (they are: both derive from one working size).
@@ -79,7 +81,7 @@ def cell_weights(regions: Regions, cells: tuple[int, int]) -> np.ndarray:
     return (counts * 64) // blocks.shape[1]
 
 
-def cell_positions(pictures: int, cells: tuple[int, int], grid: int = 8) -> np.ndarray:
+def cell_positions(pictures: int, cells: tuple[int, int], grid: int = 8) -> NDArray[Any]:
     """The place of each cell on a grid x grid partition of the picture, int64 [B * rows * columns]."""
     rows, columns = cells
     y = np.arange(rows) * grid // rows
@@ -87,7 +89,7 @@ def cell_positions(pictures: int, cells: tuple[int, int], grid: int = 8) -> np.n
     return np.tile((y[:, None] * grid + x).ravel(), pictures)
 
 
-def coordinates(height: int, width: int) -> np.ndarray:
+def coordinates(height: int, width: int) -> NDArray[Any]:
     """Position features float32 [1, 8, height, width]: x and y in [-1, 1], and their sines and cosines."""
     y = ((np.arange(height) + 0.5) / height * 2 - 1)[:, None] * np.ones((1, width))
     x = ((np.arange(width) + 0.5) / width * 2 - 1)[None, :] * np.ones((height, 1))
@@ -95,19 +97,23 @@ def coordinates(height: int, width: int) -> np.ndarray:
     for frequency in (1.0, 2.0):
         planes += [np.sin(np.pi * frequency * x), np.cos(np.pi * frequency * y)]
     planes += [np.cos(np.pi * x), np.sin(np.pi * y)]
-    return np.stack(planes)[None].astype(np.float32)
+    features: NDArray[Any] = np.stack(planes)[None].astype(np.float32)
+    return features
 
 
-def noise(height: int, width: int) -> np.ndarray:
+def noise(height: int, width: int) -> NDArray[Any]:
     """Fixed pseudo-random plane float32 [1, 1, height, width], uniform with unit variance, the same everywhere.
 
     A hash of the coordinates (the finaliser of MurmurHash3), so that a larger plane continues a smaller one.
     """
     y = np.arange(height, dtype=np.uint64)[:, None]
     x = np.arange(width, dtype=np.uint64)[None, :]
-    h = (y * np.uint64(0x9E3779B1) + x * np.uint64(0x85EBCA77) + np.uint64(0x27D4EB2F)) & np.uint64(0xFFFFFFFF)
+    h = (y * np.uint64(0x9E3779B1) + x * np.uint64(0x85EBCA77) + np.uint64(0x27D4EB2F)) & np.uint64(
+        0xFFFFFFFF
+    )
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
         h ^= h >> np.uint64(shift)
         h = (h * np.uint64(factor)) & np.uint64(0xFFFFFFFF)
     plane = (h.astype(np.float64) + 0.5) / 2.0**32 - 0.5
-    return (plane * np.sqrt(12.0))[None, None].astype(np.float32)
+    scaled: NDArray[Any] = (plane * np.sqrt(12.0))[None, None].astype(np.float32)
+    return scaled
