@@ -6,9 +6,11 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -22,26 +24,28 @@ FACE_MIRROR = (0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 class Labelled:
     """Pictures with label maps: images uint8 [N, S, S, 3], labels uint8 [N, S, S]."""
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: NDArray[Any]
+    labels: NDArray[Any]
     names: list[str]
 
     def __len__(self) -> int:
         return len(self.names)
 
 
-def load_labelled(folder: Path, size: int) -> Labelled:
+def load_labelled(folder: Path, size: int, limit: int | None = None) -> Labelled:
     """Read ``folder/images/*`` with ``folder/labels/<name>.png``, resized to size x size (labels by nearest).
+
+    limit: how many pictures at most, the first by name.
 
     Raises BadInput where the folder holds no such pairs.
     """
     images, labels, names = [], [], []
-    for path in sorted((folder / "images").glob("*")):
+    for path in sorted((folder / "images").glob("*"))[:limit]:
         label_path = folder / "labels" / f"{path.stem}.png"
         if not label_path.exists():
             raise BadInput(f"{path} has no label map {label_path}")
-        picture = Image.open(path).convert("RGB")
-        label = Image.open(label_path)
+        picture: Image.Image = Image.open(path).convert("RGB")
+        label: Image.Image = Image.open(label_path)
         if picture.size != (size, size):
             picture = picture.resize((size, size), Image.Resampling.LANCZOS)
         if label.size != (size, size):

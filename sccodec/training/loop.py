@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
 from sccodec.training.data import write_log
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Task(Protocol):
         """One optimisation step; gives the losses to log."""
         ...
 
-    def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], np.ndarray]:
+    def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], NDArray[Any]]:
         """Figures on held-out pictures and a sample sheet, uint8 [H, W, 3]."""
         ...
 
@@ -82,6 +85,12 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")
+
+
+def place(module: Network) -> Network:
+    """Move a network to this process's device, its convolutions in channels_last."""
+    module.to(device()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
 
 
 def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
@@ -125,7 +134,10 @@ def train(build: Callable[[Options], Task], options: Options, report: Callable[[
             update_average(module, task.modules[name], clock.steps)
         now = time.monotonic()
         if rank == 0 and now - last_log > 20:
-            row: dict[str, object] = {"step": clock.steps, "seconds": round(clock.earlier_seconds + clock.elapsed(), 1)}
+            row: dict[str, object] = {
+                "step": clock.steps,
+                "seconds": round(clock.earlier_seconds + clock.elapsed(), 1),
+            }
             row |= {key: round(float(np.mean(values)), 4) for key, values in sums.items()}
             write_log(options.out / "log.jsonl", row)
             report(" ".join(f"{k} {v}" for k, v in row.items()))
@@ -174,7 +186,7 @@ def clone(module: nn.Module) -> nn.Module:
 def update_average(average: nn.Module, module: nn.Module, steps: int) -> None:
     """Exponential moving average of parameters; buffers are copied."""
     decay = min(0.998, (1 + steps) / (10 + steps))
-    mine = list(average.parameters())
+    mine: list[Tensor] = list(average.parameters())
     torch._foreach_lerp_(mine, [p.detach() for p in module.parameters()], 1 - decay)
     for a, b in zip(average.buffers(), module.buffers(), strict=True):
         a.copy_(b)

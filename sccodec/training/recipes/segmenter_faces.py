@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec.metrics.labels import confusion, mean_iou
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training import data as faces
-from sccodec.training.loop import Clock, Options, device, sync_gradients
+from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
 SIZE = 256
 AFFINE = faces.Affine(rotation=15.0, zoom=0.25, shift=0.08, untouched=0.2)
@@ -28,7 +31,7 @@ class SegmenterTask:
         network = Segmenter(SegmenterConfig())
         if not options.resume:
             network.backbone.load_imagenet()
-        network.to(self.device, memory_format=torch.channels_last)
+        place(network)
         self.modules: dict[str, nn.Module] = {"segmenter": network}
         backbone = list(network.backbone.parameters())
         known = {id(p) for p in backbone}
@@ -50,7 +53,9 @@ class SegmenterTask:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             logits = network(images)
         # The loss at half resolution costs a quarter and still sees features two pixels wide.
-        logits = nn.functional.interpolate(logits.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
+        logits = nn.functional.interpolate(
+            logits.float(), scale_factor=2.0, mode="bilinear", align_corners=False
+        )
         labels = labels[:, ::2, ::2]
         entropy = nn.functional.cross_entropy(logits, labels, self.weight)
         dice = soft_dice(logits.softmax(1), labels)
@@ -63,14 +68,16 @@ class SegmenterTask:
         return {"cross_entropy": entropy.item(), "dice": dice.item()}
 
     @torch.no_grad()
-    def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], np.ndarray]:
+    def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], NDArray[Any]]:
         network = modules["segmenter"].eval()
         counts = np.zeros((19, 19), np.int64)
         rows = []
         for i in range(len(self.held)):
             x = torch.from_numpy(self.held.images[i]).permute(2, 0, 1)[None].float().to(self.device) / 255
             logits = network(x.to(memory_format=torch.channels_last))
-            logits = nn.functional.interpolate(logits, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
+            logits = nn.functional.interpolate(
+                logits, size=(SIZE, SIZE), mode="bilinear", align_corners=False
+            )
             predicted = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
             counts += confusion(predicted, self.held.labels[i], 19)
             if i < 6:
