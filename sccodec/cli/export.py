@@ -16,7 +16,9 @@ from sccodec.errors import BadInput
               help="Checkpoint, or the folder of a training run; may be repeated.")  # fmt: skip
 @click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path),
               help="Folder for the model file, models/ for example.")  # fmt: skip
-def command(recipe: str, sources: tuple[Path, ...], out: Path) -> None:
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Folder of the training data, where the recipe calibrates with it.")  # fmt: skip
+def command(recipe: str, sources: tuple[Path, ...], out: Path, data: Path | None) -> None:
     """Make the model file of RECIPE from checkpoints. Needs the extra sccodec[train]."""
     module = _recipes.load(recipe)
     checkpoints = [s / "checkpoint.pt" if s.is_dir() else s for s in sources]
@@ -27,4 +29,4 @@ def command(recipe: str, sources: tuple[Path, ...], out: Path) -> None:
         raise BadInput(f"the recipe {recipe} makes no model file of its own")
     out.mkdir(parents=True, exist_ok=True)
     with _recipes.explained():
-        click.echo(module.export(checkpoints, out))
+        click.echo(module.export(checkpoints, out, data))

@@ -1,0 +1,246 @@
+"""From checkpoints to the model file of the conceptual codec: graphs, integer priors, tables, label model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sccodec import regions
+from sccodec.codecs.conceptual import BITSTREAM, DETAIL_STRIDE, pool
+from sccodec.entropy import tables
+from sccodec.entropy.integer import quantise
+from sccodec.entropy.priors import (
+    DETAIL_INPUT_BITS,
+    LATENT_BITS,
+    OUTPUT_BITS,
+    POSITIONS,
+    TEXTURE_INPUT_BITS,
+    PriorModel,
+)
+from sccodec.errors import BadInput
+from sccodec.networks.conceptual import ConceptualConfig, Generator, TextureEncoder
+from sccodec.networks.label_context import LabelContext, from_state, to_label_model
+from sccodec.networks.priors import DetailPrior, Pointwise, TexturePrior
+from sccodec.networks.segmenter import Segmenter, SegmenterConfig
+from sccodec.training.export import graph, write_bundle
+
+HYPER_RANGE = 40  # the hyper table spans -40..40, the rest is escaped
+CALIBRATION_PICTURES = 200
+
+
+def load_networks(checkpoints: Sequence[Path], config: ConceptualConfig) -> dict[str, nn.Module]:
+    """The networks with the averaged weights that several checkpoints hold between them.
+
+    Raises BadInput where one of them is in no checkpoint.
+    """
+    from sccodec.training.estimator import EntropyModels
+
+    weights: dict[str, Mapping[str, Tensor]] = {}
+    for path in checkpoints:
+        weights |= torch.load(path, map_location="cpu", weights_only=True)["average"]
+    networks: dict[str, nn.Module] = {
+        "segmenter": Segmenter(SegmenterConfig(config.classes)),
+        "encoder": TextureEncoder(config),
+        "generator": Generator(config),
+        "texture_prior": TexturePrior(config),
+        "detail_prior": DetailPrior(config),
+        "entropy": EntropyModels(config.hyper),
+    }
+    for name in (*networks, "label_context"):
+        if name not in weights:
+            raise BadInput(f"none of the checkpoints holds the network {name}")
+    for name, network in networks.items():
+        network.load_state_dict(weights[name])
+    networks["label_context"] = from_state(dict(weights["label_context"]))
+    for network in networks.values():
+        network.eval().requires_grad_(requires_grad=False)
+    return networks
+
+
+def describe(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the model file says of its training: networks, steps and minutes of each checkpoint."""
+    rows = []
+    for path in checkpoints:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        minutes = round(state["seconds"] / 60, 1)
+        rows.append({"networks": sorted(state["average"]), "steps": state["steps"], "minutes": minutes})
+    return rows
+
+
+def hyper_table(models: nn.Module, channels: int) -> tables.Table:
+    """The learned density of each hyperprior channel at the integers; models: training.estimator.EntropyModels."""
+    grid = torch.arange(-HYPER_RANGE, HYPER_RANGE + 1, dtype=torch.float32).expand(1, channels, -1)
+    with torch.no_grad():
+        _, likelihood = models.get_submodule("bottleneck")(grid, training=False)
+    inside = likelihood[0].double().numpy()
+    escape = np.maximum(1 - inside.sum(1, keepdims=True), 2.0**-20)
+    return tables.table_from_probabilities(
+        np.concatenate([inside, escape], 1), np.full(channels, -HYPER_RANGE)
+    )
+
+
+def layers(network: Pointwise) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    found = []
+    for layer in network.layers:
+        assert isinstance(layer, nn.Linear)
+        found.append((layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()))
+    return found
+
+
+def latents(
+    encoder: nn.Module, images: NDArray[np.uint8], maps: NDArray[np.uint8], config: ConceptualConfig
+) -> list[tuple[regions.Regions, NDArray[Any], NDArray[Any]]]:
+    """Regions, textures [K, textures] and detail [cells, channels] of pictures uint8 [N, S, S, 3] and their maps."""
+    found = []
+    for image, labels in zip(images, maps, strict=True):
+        x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+        with torch.no_grad():
+            features, detail = encoder(x, torch.from_numpy(labels[None].astype(np.int64)))
+        here = regions.find_regions(labels[None], config.parents)
+        found.append(
+            (here, pool(features[0].numpy(), here), detail[0].permute(1, 2, 0).flatten(0, 1).numpy())
+        )
+    return found
+
+
+def integer_priors(
+    networks: Mapping[str, nn.Module],
+    hyper: tables.Table,
+    config: ConceptualConfig,
+    examples: Sequence[tuple[regions.Regions, NDArray[Any], NDArray[Any]]],
+) -> PriorModel:
+    """Quantise the priors, calibrated on the latents of training pictures."""
+    texture, detail = networks["texture_prior"], networks["detail_prior"]
+    assert isinstance(texture, TexturePrior)
+    assert isinstance(detail, DetailPrior)
+    side = config.working_size // DETAIL_STRIDE
+    cells = (side, side)
+    texture_inputs, detail_inputs = [], []
+    for found, t, _ in examples:
+        t_base = np.rint(t * 2**LATENT_BITS).astype(np.int64)
+        with torch.no_grad():
+            z = texture.analyse(torch.from_numpy(t).float(), torch.from_numpy(found.labels)).numpy()
+        one_hot = np.eye(config.classes, dtype=np.int64)[found.labels]
+        parent = np.concatenate([t_base, np.zeros((1, t.shape[1]), np.int64)])[found.parents]
+        unit = 1 << TEXTURE_INPUT_BITS
+        texture_inputs.append(np.concatenate([np.rint(z).astype(np.int64) * unit, one_hot * unit, parent], 1))
+        covered = regions.cell_weights(found, cells)
+        position = np.eye(POSITIONS, dtype=np.int64)[regions.cell_positions(1, cells)] << DETAIL_INPUT_BITS
+        detail_inputs.append(np.concatenate([covered @ one_hot, (covered @ t_base + 8) >> 4, position], 1))
+    return PriorModel(
+        hyper,
+        tables.gaussian_table(tables.scales()),
+        quantise(layers(texture.synthesis), np.concatenate(texture_inputs), TEXTURE_INPUT_BITS, OUTPUT_BITS),
+        quantise(layers(detail.network), np.concatenate(detail_inputs), DETAIL_INPUT_BITS, OUTPUT_BITS),
+        config.classes,
+        config.textures,
+        config.parents,
+    )
+
+
+class HyperAnalysis(nn.Module):
+    """Textures and one-hot labels as rows [n, textures + classes] -> z [n, hyper]."""
+
+    def __init__(self, prior: TexturePrior) -> None:
+        super().__init__()
+        self.analysis = prior.analysis
+
+    def forward(self, rows: Tensor) -> Tensor:
+        z: Tensor = self.analysis(rows)
+        return z
+
+
+def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[str, NDArray[Any]]:
+    """All networks that encode and decode run, as weightless graphs and float16 weights."""
+    prior = networks["texture_prior"]
+    assert isinstance(prior, TexturePrior)
+    h, w, rows = 96, 160, 5
+    image = torch.rand(1, 3, h, w)
+    planes = {f"noise{s}": torch.from_numpy(regions.noise(h // s, w // s)) for s in (4, 2, 1)}
+    index = torch.arange(12 * 20).view(1, 12, 20) % rows
+    tensors: dict[str, NDArray[Any]] = {}
+    jobs: tuple[tuple[str, nn.Module, dict[str, Tensor], dict[str, dict[int, str]], tuple[str, ...]], ...] = (
+        (
+            "segmenter",
+            networks["segmenter"],
+            {"image": image},
+            {"image": {2: "height", 3: "width"}},
+            ("logits",),
+        ),
+        (
+            "encoder",
+            networks["encoder"],
+            {"image": image, "labels": index % config.classes},
+            {"image": {2: "height", 3: "width"}, "labels": {1: "map_height", 2: "map_width"}},
+            ("features", "detail"),
+        ),
+        (
+            "hyper_analysis",
+            HyperAnalysis(prior).eval(),
+            {"rows": torch.rand(rows, config.textures + config.classes)},
+            {"rows": {0: "regions"}},
+            ("z",),
+        ),
+        (
+            "generator",
+            networks["generator"],
+            {
+                "textures": torch.rand(rows, config.textures),
+                "labels": torch.arange(rows),
+                "index": index,
+                "detail": torch.rand(1, config.detail, h // 32, w // 32),
+                "coordinates": torch.from_numpy(regions.coordinates(h // 16, w // 16)),
+                **planes,
+            },
+            {
+                "textures": {0: "regions"},
+                "labels": {0: "regions"},
+                "index": {1: "map_height", 2: "map_width"},
+                "detail": {2: "height32", 3: "width32"},
+                "coordinates": {2: "height16", 3: "width16"},
+                **{f"noise{s}": {2: f"height{s}", 3: f"width{s}"} for s in (4, 2, 1)},
+            },
+            ("image",),
+        ),
+    )
+    for name, module, inputs, axes, outputs in jobs:
+        text, arrays = graph(module, name, inputs, axes, outputs)
+        tensors |= arrays
+        tensors[f"graph.{name}"] = np.frombuffer(text, np.uint8)
+    return tensors
+
+
+def write(
+    folder: Path,
+    variant: str,
+    config: ConceptualConfig,
+    networks: Mapping[str, nn.Module],
+    priors: PriorModel,
+    subject: Mapping[str, Any] | None,
+    training: Mapping[str, Any],
+    licence: str,
+) -> Path:
+    """Write the model file; gives its path.
+
+    subject: the labels that a picture must hold, and the least share of the map they must cover, for the codec not to
+    warn; None for a model that takes any picture.
+    """
+    label_context = networks["label_context"]
+    assert isinstance(label_context, LabelContext)
+    labels = to_label_model(label_context).to_arrays("labels")
+    tensors = graphs(networks, config) | priors.to_arrays() | labels
+    described = asdict(config) | {"subject": subject}
+    metadata = {
+        "bitstream": str(BITSTREAM),
+        "training": json.dumps(training, sort_keys=True),
+        "licence": licence,
+    }
+    return write_bundle(folder, "conceptual", variant, described, tensors, metadata)
