@@ -70,7 +70,7 @@ class LabelsTask:
         loss = (nats * weight).mean()
         optimiser = self.optimisers["label_context"]
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         sync_gradients(network.parameters())
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
