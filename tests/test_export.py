@@ -120,13 +120,13 @@ def test_the_segmenter_exports_and_keeps_its_meaning(size: tuple[int, int]) -> N
     torch.manual_seed(0)
     module = Segmenter(SegmenterConfig(width=16)).eval()
     graph, weights = export.graph(
-        module, "segmenter", {"x": torch.rand(1, 3, 64, 96)}, {"x": {2: "h", 3: "w"}}, ["logits"]
+        module, "segmenter", {"image": torch.rand(1, 3, 64, 96)}, {"image": {2: "h", 3: "w"}}, ["logits"]
     )
     network = Network(graph, {k.removeprefix("segmenter."): v for k, v in weights.items()}, Settings(1))
     x = torch.rand(1, 3, *size)
     with torch.no_grad():
         prepared, unfolded = export.prepare(module)(x).numpy(), module(x).numpy()
-    logits = network.run({"x": x.numpy()})[0]
+    logits = network.run({"image": x.numpy()})[0]
     scale = float(np.abs(unfolded).max())
     np.testing.assert_allclose(logits, prepared, atol=1e-5 * scale)
     np.testing.assert_allclose(logits, unfolded, atol=0.05 * scale)
@@ -173,6 +173,12 @@ def test_a_weight_beyond_float16_is_named() -> None:
     nn.init.constant_(module.weight, 1e6)
     with pytest.raises(ValueError, match="weight"):
         export.prepare(module)
+
+
+def test_arguments_out_of_order_are_refused() -> None:
+    inputs = everything_inputs(32, 48, 3)
+    with pytest.raises(ValueError, match="index is argument 1"):
+        export.graph(Everything(), "e", {"index": inputs["index"], "labels": inputs["labels"]}, {}, ["y"])
 
 
 def test_a_large_constant_that_is_no_parameter_is_refused() -> None:

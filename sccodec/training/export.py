@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -95,17 +96,22 @@ def graph(
 ) -> tuple[bytes, dict[str, NDArray[np.float16]]]:
     """Export ``prepare(module)`` as a graph without weights, and its weights as ``<name>.<parameter>``.
 
-    example_inputs: by argument name of ``forward``; sizes of dynamic axes must be at least 2 and differ
-    where they may differ later. dynamic_axes: per input, axis -> a name for it. Raises ValueError where the
-    graph does not hold the weights by name, torch's own errors where an axis is not dynamic after all.
+    example_inputs: the arguments of ``forward`` in its order, under the names they get in the graph; sizes of
+    dynamic axes must be at least 2 and differ where they may differ later. dynamic_axes: per input, axis -> a
+    name for it. Raises ValueError where the graph does not hold the weights by name, torch's own errors where
+    an axis is not dynamic after all.
     """
     twin = prepare(module)
-    shapes = {k: dict.fromkeys(dynamic_axes.get(k, {}), torch.export.Dim.DYNAMIC) for k in example_inputs}
+    arguments = list(inspect.signature(twin.forward).parameters)
+    for i, k in enumerate(example_inputs):
+        if k in arguments and arguments.index(k) != i:
+            raise ValueError(f"{k} is argument {arguments.index(k)} of the network, not {i}")
+    shapes = [dict.fromkeys(dynamic_axes.get(k, {}), torch.export.Dim.DYNAMIC) for k in example_inputs]
     with warnings.catch_warnings():
         # The exporter warns of deprecations inside torch itself.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            twin, (), kwargs=dict(example_inputs), dynamic_shapes=shapes, input_names=list(example_inputs),
+            twin, tuple(example_inputs.values()), dynamic_shapes=shapes, input_names=list(example_inputs),
             output_names=list(outputs), opset_version=OPSET, dynamo=True, verbose=False,
         )  # fmt: skip
     assert program is not None, "the dynamo exporter gives a program"
