@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -153,3 +157,31 @@ def test_pyramid_is_downsampling() -> None:
     labels = blocky(np.random.default_rng(0), (48, 96), 19)
     for reduced, factor in zip(pyramid(labels, [2, 4, 16], 19), [2, 4, 16], strict=True):
         np.testing.assert_array_equal(reduced, downsample_labels(labels, factor, 19))
+
+
+SCRIPT = """
+import sys, zlib, numpy as np
+from sccodec.entropy.coder import Reader, Writer
+from sccodec.entropy.labelmap import LabelModel, code
+rng = np.random.default_rng(5)
+model = LabelModel.random(19, rng, 96)
+labels = rng.integers(0, 19, (8, 8)).repeat(6, 0).repeat(6, 1).astype(np.uint8)
+if sys.argv[1] == "write":
+    writer = Writer()
+    code(writer, "labels", labels, (48, 48), model)
+    print(writer.finish().hex())
+else:
+    reader = Reader(bytes.fromhex(sys.argv[1]))
+    assert (code(reader, "labels", None, (48, 48), model) == labels).all()
+    reader.finish()
+"""
+
+
+def test_written_under_one_setting_read_under_another() -> None:
+    def run(argument: str, threads: str, kernel: str) -> str:
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": threads, "OPENBLAS_CORETYPE": kernel}
+        call = [sys.executable, "-c", SCRIPT, argument]
+        return subprocess.run(call, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    run(run("write", "1", "Haswell"), "2", "Prescott")
+    run(run("write", "2", "Prescott"), "1", "Haswell")
