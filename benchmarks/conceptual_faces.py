@@ -91,9 +91,7 @@ def average(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     numbers = [k for k, v in rows[0].items() if isinstance(v, int | float)]
     means: dict[str, Any] = {k: round(statistics.fmean(r[k] for r in rows), 5) for k in numbers}
     sections = dict.fromkeys(s for r in rows for s in r["sections"])
-    means["sections"] = {
-        s: round(statistics.fmean(r["sections"].get(s, 0.0) for r in rows), 2) for s in sections
-    }
+    means["sections"] = {s: round(statistics.fmean(r["sections"].get(s, 0.0) for r in rows), 2) for s in sections}
     return means
 
 
@@ -107,7 +105,8 @@ def segmenter_miou(faces: Labelled, network: Any) -> dict[str, Any]:
         full = torch.nn.functional.interpolate(logits, truth.shape, mode="bilinear", align_corners=False)
         counts += confusion(full[0].argmax(0).to(torch.uint8).numpy(), truth, 19)
     miou, classes = mean_iou(counts)
-    return {"segmenter_miou": round(miou, 4), "segmenter_iou": [round(float(v), 4) for v in classes]}
+    found = [None if np.isnan(v) else round(float(v), 4) for v in classes]
+    return {"segmenter_miou": round(miou, 4), "segmenter_iou": found}
 
 
 def time_commands(image: Picture, spec: str, repetitions: int) -> dict[str, Any]:
@@ -201,9 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quality", type=float, nargs="+", help="further qualities beside the default")
     parser.add_argument("--trunks", nargs="+", choices=list(TRUNKS), default=list(TRUNKS))
     parser.add_argument("--pictures", type=int, help="only the first few, to try")
-    parser.add_argument(
-        "--repetitions", type=int, default=5, help="cold processes of each command; 0 for none"
-    )
+    parser.add_argument("--repetitions", type=int, default=5, help="cold processes of each command; 0 for none")
     parser.add_argument("--sheet", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "benchmarks/results/conceptual_faces.json")
     options = parser.parse_args(arguments)
@@ -234,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder = options.sheet / ("default" if quality is None else f"q{quality:g}")
             contact_sheets(folder, faces.images, decoded, rows)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    options.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     print(table(result | result["results"][0]["mean"]))
 
 
