@@ -2,10 +2,13 @@
 
 It drives the same traversal as the coders do. Values are tensors in units of the quantisation step; what comes back is
 rounded, with the gradient passed straight through, while the rate is that of the value with uniform noise (Balle 2018).
-In evaluation the rate is that of the rounded value.
+In evaluation the rate is that of the rounded value, which a file has; at a fraction of a bit a symbol the noise makes
+it look larger by half, so it is kept beside the other in training too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -25,32 +28,43 @@ class EntropyModels(nn.Module):
 
 
 class Estimator:
-    """Bits by section, each a tensor [n] with one entry a row."""
+    """Bits by section, each a list of tensors [n] with one entry a row.
+
+    bits: differentiable, with noise in training. rounded: of the rounded values, without gradient.
+    """
 
     def __init__(self, models: EntropyModels) -> None:
         self.models = models
         self.bits: dict[str, list[Tensor]] = {}
+        self.rounded: dict[str, list[Tensor]] = {}
 
     def factorized(self, section: str, z: Tensor, n: int) -> Tensor:
         """Code z [n, channels] with the learned density of each channel; gives z rounded."""
         assert len(z) == n
-        _, likelihood = self.models.bottleneck(z.t().unsqueeze(0).float())
-        self._count(section, likelihood.squeeze(0).t())
+        columns = z.t().unsqueeze(0).float()
+        _, likelihood = self.models.bottleneck(columns)
+        self._count(self.bits, section, likelihood.squeeze(0).t())
+        with torch.no_grad():
+            _, likelihood = self.models.bottleneck(columns, training=False)
+            self._count(self.rounded, section, likelihood.squeeze(0).t())
         return round_through(z)
 
     def gaussian(self, section: str, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
         """Code y [n, channels] about its mean; scale: rows of the scale table, not rounded here."""
         sigma = LOWEST_SCALE * SCALE_RATIO ** scale.float().clamp(0, 63)
         _, likelihood = self.models.gaussian(y.float(), sigma, mean.float())
-        self._count(section, likelihood)
+        self._count(self.bits, section, likelihood)
+        with torch.no_grad():
+            _, likelihood = self.models.gaussian(y.float(), sigma, mean.float(), training=False)
+            self._count(self.rounded, section, likelihood)
         return mean + round_through(y - mean)
 
-    def _count(self, section: str, likelihood: Tensor) -> None:
-        self.bits.setdefault(section, []).append(-likelihood.clamp_min(2.0**-16).log2().sum(1))
+    def _count(self, bits: dict[str, list[Tensor]], section: str, likelihood: Tensor) -> None:
+        bits.setdefault(section, []).append(-likelihood.clamp_min(2.0**-16).log2().sum(1))
 
-    def total(self, section: str) -> Tensor:
-        """All bits of a section, a scalar."""
-        return torch.cat(self.bits[section]).sum()
+    def by_picture(self, bits: dict[str, list[Tensor]], owners: Mapping[str, Tensor], n: int) -> dict[str, Tensor]:
+        """Sum bits or rounded into [n] a section; owners: the picture of each row of a section, int64."""
+        return {k: torch.cat(v).new_zeros(n).index_add(0, owners[k], torch.cat(v)) for k, v in bits.items()}
 
 
 def round_through(x: Tensor) -> Tensor:

@@ -141,10 +141,11 @@ class ConceptualTask:
 
     def code(
         self, modules: dict[str, nn.Module], images: Tensor, maps: NDArray[Any], steps: Tensor
-    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """Encode, quantise and decode a batch.
 
-        Gives pictures [B, 3, H, W], decoded textures [K, textures] in base units, and bits by section a picture [B].
+        Gives pictures [B, 3, H, W], decoded textures [K, textures] in base units, and bits by section a picture
+        [B], differentiable and of the rounded values.
         """
         labels = torch.from_numpy(maps).long().to(images.device)
         found = regions.find_regions(maps, self.config.parents)
@@ -171,13 +172,9 @@ class ConceptualTask:
                 t_base, priors.labels, torch.from_numpy(found.index).to(images.device), d_map, self.coordinates,
                 *self.noise,
             )  # fmt: skip
-        bits = {}
-        for section, parts in estimator.bits.items():
-            owner = priors.cell_pictures(cells) if section == "detail" else priors.picture
-            bits[section] = torch.zeros(len(images), device=images.device).index_add(
-                0, owner, torch.cat(parts)
-            )
-        return decoded.float(), t_base, bits
+        owners = {"hyper": priors.picture, "textures": priors.picture, "detail": priors.cell_pictures(cells)}
+        bits, rounded = (estimator.by_picture(b, owners, len(images)) for b in (estimator.bits, estimator.rounded))
+        return decoded.float(), t_base, bits, rounded
 
     def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
         images, labels = faces.sample_batch(self.train, batch, SIZE, AFFINE, rng)
@@ -186,7 +183,7 @@ class ConceptualTask:
         images = images.to(self.device, memory_format=torch.channels_last)
         exponents = np.where(rng.random(batch) < 0.5, 0, rng.integers(STEPS[0], STEPS[1] + 1, batch))
         steps = torch.from_numpy(exponents.astype(np.float32)).to(self.device)
-        decoded, t_hat, bits = self.code(self.modules, images, maps, steps)
+        decoded, t_hat, bits, rounded = self.code(self.modules, images, maps, steps)
         weight = self.modules["rate_weight"].value
         assert isinstance(weight, Tensor)
         rate = torch.stack(list(bits.values())).sum(0) / 8  # bytes a picture
@@ -215,14 +212,14 @@ class ConceptualTask:
         optimiser.step()
         if clock.steps >= ADVERSARIAL_FROM - 300:
             losses["judge"] = self.train_judge(images, decoded.detach(), device_labels)
-        at_default = rate.detach()[steps == 0]
+        at_default = torch.stack(list(rounded.values())).sum(0)[steps == 0] / 8
         if len(at_default) and clock.steps > 200:
             excess = (at_default.mean().item() - TARGET_BYTES) / TARGET_BYTES
-            weight *= float(np.exp(0.004 * np.clip(excess, -1, 1)))
+            weight *= float(np.exp(0.008 * np.clip(excess, -1, 1)))
         row = {k: v.item() for k, v in losses.items()}
         if len(at_default):
             row |= {"bytes": at_default.mean().item()}
-            row |= {f"{k}_bytes": (v.detach()[steps == 0].mean() / 8).item() for k, v in bits.items()}
+            row |= {f"{k}_bytes": (v[steps == 0].mean() / 8).item() for k, v in rounded.items()}
         return row | {"rate_weight": weight.item()}
 
     def distortion(self, decoded: Tensor, images: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -275,7 +272,7 @@ class ConceptualTask:
             for factor in (8, 4):
                 maps = majority(labels, factor).numpy().astype(np.uint8)
                 steps = torch.zeros(len(shown), device=self.device)
-                decoded, _, bits = self.code(modules, images, maps, steps)
+                decoded, _, _, bits = self.code(modules, images, maps, steps)
                 decoded = (decoded.clamp(0, 1) * 255).round() / 255
                 for key, value in bits.items():
                     figures.setdefault(f"{key}{factor}", []).append(value.mean().item() / 8)
