@@ -18,7 +18,9 @@ from sccodec.errors import BadInput
               help="Folder for the model file, models/ for example.")  # fmt: skip
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="Folder of the training data, where the recipe calibrates with it.")  # fmt: skip
-def command(recipe: str, sources: tuple[Path, ...], out: Path, data: Path | None) -> None:
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write here what further training needs beside the model file.")  # fmt: skip
+def command(recipe: str, sources: tuple[Path, ...], out: Path, data: Path | None, state: Path | None) -> None:
     """Make the model file of RECIPE from checkpoints. Needs the extra sccodec[train]."""
     module = _recipes.load(recipe)
     checkpoints = [s / "checkpoint.pt" if s.is_dir() else s for s in sources]
@@ -29,4 +31,9 @@ def command(recipe: str, sources: tuple[Path, ...], out: Path, data: Path | None
         raise BadInput(f"the recipe {recipe} makes no model file of its own")
     out.mkdir(parents=True, exist_ok=True)
     with _recipes.explained():
-        click.echo(module.export(checkpoints, out, data))
+        model = module.export(checkpoints, out, data)
+        if state is not None:
+            from sccodec.training.state import write_state
+
+            write_state(checkpoints, model, state)
+        click.echo(model)

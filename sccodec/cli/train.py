@@ -24,7 +24,7 @@ from sccodec.cli import _recipes
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--seed", default=0, show_default=True, help="Of everything random.")
 @click.option("--init", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Checkpoint to take networks from; may be repeated.")  # fmt: skip
+              help="Checkpoint, model file or state to take networks from; may be repeated.")  # fmt: skip
 def command(
     recipe: str,
     data: Path,

@@ -22,6 +22,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sccodec.training.data import write_log
+from sccodec.training.state import initialise
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -115,6 +116,8 @@ def train(build: Callable[[Options], Task], options: Options, report: Callable[[
     options.out.mkdir(parents=True, exist_ok=True)
     checkpoint = options.out / "checkpoint.pt"
     task = build(options)
+    if options.init:
+        report(f"from {', '.join(map(str, options.init))}: {', '.join(initialise(task.modules, options.init))}")
     average = {name: clone(task.modules[name]) for name in task.averaged}
     clock = Clock(options.minutes)
     if options.resume and checkpoint.exists():
