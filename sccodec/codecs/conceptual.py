@@ -133,6 +133,9 @@ class Model:
         )
 
     def hyper_analysis(self, t: Floats, found: Regions) -> Floats:
+        """z [K, hyper], not yet rounded."""
+        if not self.priors.hyper_channels:
+            return np.zeros((len(t), 0))
         one_hot = np.eye(self.priors.classes, dtype=np.float32)[found.labels]
         (z,) = self.bundle.network("hyper_analysis").run({"rows": np.concatenate([t, one_hot], 1)})
         result: Floats = z

@@ -46,6 +46,7 @@ class PriorModel:
     detail: IntegerNetwork
     classes: int
     textures: int
+    hyper_channels: int
     parents: tuple[tuple[int, ...], ...]
 
     @staticmethod
@@ -58,6 +59,7 @@ class PriorModel:
             IntegerNetwork.from_arrays(arrays, "integer.detail"),
             int(config["classes"]),
             int(config["textures"]),
+            int(config["hyper"]),
             tuple(tuple(int(p) for p in row) for row in config["parents"]),
         )
 
@@ -119,7 +121,7 @@ class LatentCoder:
 
     def factorized(self, section: str, z: NDArray[np.float64] | None, n: int) -> Ints:
         """z rounded, int [n, hyper]; channel c by row c of the hyper table."""
-        channels = len(self.model.hyper.sizes)
+        channels = self.model.hyper_channels
         values = None if z is None else np.rint(z).astype(np.int64).ravel()
         coded = self.coder.symbols(section, values, np.tile(np.arange(channels), n), self.model.hyper)
         return coded.reshape(n, channels)

@@ -18,7 +18,8 @@ class ConceptualConfig:
     """Sizes of the networks and the meaning of the labels.
 
     parents[n] lists the labels whose decoded texture predicts that of label n, best first (see regions.find_regions).
-    hyperprior: False replaces the cross-channel hyperprior by an independent Gaussian a channel (the paper's ablation).
+    hyper: channels of the cross-channel hyperprior; 0 replaces it by an independent Gaussian a channel (the paper's
+    ablation).
     """
 
     classes: int = 19
@@ -26,7 +27,6 @@ class ConceptualConfig:
     hyper: int = 4
     detail: int = 12
     working_size: int = 256
-    hyperprior: bool = True
     encoder_widths: tuple[int, int, int, int] = (80, 128, 160, 160)
     style: int = 96
     widths: tuple[int, int, int, int] = (256, 192, 128, 48)

@@ -28,6 +28,14 @@ class Pointwise(nn.Module):
             x = layer(x if i == 0 else F.leaky_relu(x, 0.125))
         return x
 
+    def weights(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight [out, in] and bias [out] of each layer."""
+        found: list[tuple[Tensor, Tensor]] = []
+        for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
+            found.append((layer.weight, layer.bias))
+        return found
+
 
 def start_at_unit_scale(network: Pointwise, outputs: int) -> None:
     """Let the last layer begin with mean 0 and scale 1."""
@@ -52,24 +60,35 @@ class TexturePrior(nn.Module):
         super().__init__()
         self.config = config
         t, n, z = config.textures, config.classes, config.hyper
-        self.analysis = Pointwise((t + n, 64, 32, z))
-        self.synthesis = Pointwise((z + n + t, 96, 96, 2 * t))
-        start_at_unit_scale(self.synthesis, t)
-        self.mean = nn.Parameter(torch.zeros(t))
-        self.scale = nn.Parameter(torch.full((t,), UNIT_SCALE))
+        if z:
+            self.analysis = Pointwise((t + n, 64, 32, z))
+            self.synthesis = Pointwise((z + n + t, 96, 96, 2 * t))
+            start_at_unit_scale(self.synthesis, t)
+        else:
+            self.mean = nn.Parameter(torch.zeros(t))
+            self.scale = nn.Parameter(torch.full((t,), UNIT_SCALE))
 
     def analyse(self, t: Tensor, labels: Tensor) -> Tensor:
         """Textures [n, textures] and labels int64 [n] -> z [n, hyper]."""
+        if not self.config.hyper:
+            return t.new_zeros(len(t), 0)
         z: Tensor = self.analysis(torch.cat([t, F.one_hot(labels, self.config.classes).to(t.dtype)], 1))
         return z
 
     def forward(self, z_hat: Tensor, labels: Tensor, parent: Tensor) -> tuple[Tensor, Tensor]:
         """Give mean and scale index, both [n, textures]."""
-        if not self.config.hyperprior:
+        if not self.config.hyper:
             return self.mean.expand(len(labels), -1), self.scale.expand(len(labels), -1)
         one_hot = F.one_hot(labels, self.config.classes).to(z_hat.dtype)
         mean, scale = self.synthesis(torch.cat([z_hat, one_hot, parent], 1)).chunk(2, 1)
         return mean, scale
+
+    def layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight [out, in] and bias [out] of what gives mean and scale from (z_hat, one-hot label, parent)."""
+        if self.config.hyper:
+            return self.synthesis.weights()
+        bias = torch.cat([self.mean, self.scale])
+        return [(bias.new_zeros(len(bias), self.config.classes + self.config.textures), bias)]
 
 
 class DetailPrior(nn.Module):

@@ -28,7 +28,7 @@ from sccodec.entropy.priors import (
 from sccodec.errors import BadInput
 from sccodec.networks.conceptual import ConceptualConfig, Generator, TextureEncoder
 from sccodec.networks.label_context import LabelContext, from_state, to_label_model
-from sccodec.networks.priors import DetailPrior, Pointwise, TexturePrior
+from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.export import graph, write_bundle
 
@@ -77,22 +77,18 @@ def describe(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
 
 def hyper_table(models: nn.Module, channels: int) -> tables.Table:
     """The learned density of each hyperprior channel at the integers; models: training.estimator.EntropyModels."""
+    if channels == 0:
+        return tables.table_from_probabilities([[1, 1]], [0])
     grid = torch.arange(-HYPER_RANGE, HYPER_RANGE + 1, dtype=torch.float32).expand(1, channels, -1)
     with torch.no_grad():
         _, likelihood = models.get_submodule("bottleneck")(grid, training=False)
     inside = likelihood[0].double().numpy()
     escape = np.maximum(1 - inside.sum(1, keepdims=True), 2.0**-20)
-    return tables.table_from_probabilities(
-        np.concatenate([inside, escape], 1), np.full(channels, -HYPER_RANGE)
-    )
+    return tables.table_from_probabilities(np.concatenate([inside, escape], 1), np.full(channels, -HYPER_RANGE))
 
 
-def layers(network: Pointwise) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    found = []
-    for layer in network.layers:
-        assert isinstance(layer, nn.Linear)
-        found.append((layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()))
-    return found
+def as_arrays(layers: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    return [(weight.detach().double().numpy(), bias.detach().double().numpy()) for weight, bias in layers]
 
 
 def latents(
@@ -105,9 +101,7 @@ def latents(
         with torch.no_grad():
             features, detail = encoder(x, torch.from_numpy(labels[None].astype(np.int64)))
         here = regions.find_regions(labels[None], config.parents)
-        found.append(
-            (here, pool(features[0].numpy(), here), detail[0].permute(1, 2, 0).flatten(0, 1).numpy())
-        )
+        found.append((here, pool(features[0].numpy(), here), detail[0].permute(1, 2, 0).flatten(0, 1).numpy()))
     return found
 
 
@@ -138,10 +132,11 @@ def integer_priors(
     return PriorModel(
         hyper,
         tables.gaussian_table(tables.scales()),
-        quantise(layers(texture.synthesis), np.concatenate(texture_inputs), TEXTURE_INPUT_BITS, OUTPUT_BITS),
-        quantise(layers(detail.network), np.concatenate(detail_inputs), DETAIL_INPUT_BITS, OUTPUT_BITS),
+        quantise(as_arrays(texture.layers()), np.concatenate(texture_inputs), TEXTURE_INPUT_BITS, OUTPUT_BITS),
+        quantise(as_arrays(detail.network.weights()), np.concatenate(detail_inputs), DETAIL_INPUT_BITS, OUTPUT_BITS),
         config.classes,
         config.textures,
+        config.hyper,
         config.parents,
     )
 
@@ -184,7 +179,7 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
         ),
         (
             "hyper_analysis",
-            HyperAnalysis(prior).eval(),
+            HyperAnalysis(prior).eval() if config.hyper else prior,
             {"rows": torch.rand(rows, config.textures + config.classes)},
             {"rows": {0: "regions"}},
             ("z",),
@@ -212,6 +207,8 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
         ),
     )
     for name, module, inputs, axes, outputs in jobs:
+        if name == "hyper_analysis" and config.hyper == 0:
+            continue
         text, arrays = graph(module, name, inputs, axes, outputs)
         tensors |= arrays
         tensors[f"graph.{name}"] = np.frombuffer(text, np.uint8)

@@ -23,7 +23,7 @@ class EntropyModels(nn.Module):
 
     def __init__(self, hyper_channels: int) -> None:
         super().__init__()
-        self.bottleneck = EntropyBottleneck(hyper_channels)
+        self.bottleneck = EntropyBottleneck(max(1, hyper_channels))  # it cannot be built with none
         self.gaussian = GaussianConditional(None)
 
 
@@ -41,6 +41,8 @@ class Estimator:
     def factorized(self, section: str, z: Tensor, n: int) -> Tensor:
         """Code z [n, channels] with the learned density of each channel; gives z rounded."""
         assert len(z) == n
+        if z.shape[1] == 0:
+            return z
         columns = z.t().unsqueeze(0).float()
         _, likelihood = self.models.bottleneck(columns)
         self._count(self.bits, section, likelihood.squeeze(0).t())

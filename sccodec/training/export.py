@@ -147,9 +147,7 @@ def detach_weights(model: onnx.ModelProto, state: Mapping[str, Tensor]) -> dict[
         value = onnx.numpy_helper.to_array(initialiser)
         if value.dtype != np.float32 or initialiser.name not in state:
             if value.size > MAX_CONSTANT:
-                raise ValueError(
-                    f"the graph holds a constant {value.shape} that is no parameter: {initialiser.name}"
-                )
+                raise ValueError(f"the graph holds a constant {value.shape} that is no parameter: {initialiser.name}")
             continue
         if not np.array_equal(value, state[initialiser.name].numpy()):
             raise ValueError(f"the exporter changed {initialiser.name}")

@@ -195,9 +195,7 @@ def update_average(average: nn.Module, module: nn.Module, steps: int) -> None:
         a.copy_(b)
 
 
-def save(
-    path: Path, task: Task, average: dict[str, nn.Module], clock: Clock, rates: dict[str, list[float]]
-) -> None:
+def save(path: Path, task: Task, average: dict[str, nn.Module], clock: Clock, rates: dict[str, list[float]]) -> None:
     for name, optimiser in task.optimisers.items():
         for group, rate in zip(optimiser.param_groups, rates[name], strict=True):
             group["lr"] = rate

@@ -30,6 +30,7 @@ from sccodec.training import data as faces
 from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
+CONFIG = ConceptualConfig(parents=FACE_PARENTS)
 SIZE = 256
 CLASSES = 19
 AFFINE = faces.Affine(rotation=8.0, zoom=0.1, shift=0.05, untouched=0.4)
@@ -53,9 +54,7 @@ class RateWeight(nn.Module):
 class FloatPriors:
     """The priors of the traversal as torch networks, for the Estimator."""
 
-    def __init__(
-        self, texture: TexturePrior, detail: DetailPrior, steps: Tensor, found: regions.Regions
-    ) -> None:
+    def __init__(self, texture: TexturePrior, detail: DetailPrior, steps: Tensor, found: regions.Regions) -> None:
         """steps: exponents [B] of the quantisation step of each picture."""
         self.texture_prior, self.detail_prior = texture, detail
         self.found = found
@@ -67,9 +66,7 @@ class FloatPriors:
         exponent = self.steps[picture][:, None]
         return exponent, SCALE_RATIO**exponent
 
-    def texture(
-        self, z: Tensor, rows: slice, parents: NDArray[Any], known: Sequence[Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def texture(self, z: Tensor, rows: slice, parents: NDArray[Any], known: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         channels = self.texture_prior.config.textures
         above = torch.cat([*known, z.new_zeros(1, channels)]) if known else z.new_zeros(1, channels)
         place = torch.from_numpy(np.where(parents < 0, len(above) - 1, parents)).to(z.device)
@@ -107,9 +104,9 @@ class ConceptualTask:
     averaged = ("encoder", "generator", "texture_prior", "detail_prior", "entropy")
     batch = 8
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, config: ConceptualConfig) -> None:
         self.device = device()
-        self.config = ConceptualConfig(parents=FACE_PARENTS)
+        self.config = config
         self.train = faces.load_labelled(faces.find_split(options.data, "faces", "train"), 512)
         self.held = faces.load_labelled(faces.find_split(options.data, "faces", "val"), SIZE)
         self.alex, self.vgg = place(LPIPS("alex")), place(LPIPS("vgg"))
@@ -130,14 +127,10 @@ class ConceptualTask:
             "codec": torch.optim.Adam(
                 [{"params": codec, "lr": 5e-4}, {"params": priors, "lr": 1e-3}], betas=(0.8, 0.99)
             ),
-            "discriminator": torch.optim.Adam(
-                self.modules["discriminator"].parameters(), lr=4e-4, betas=(0.5, 0.99)
-            ),
+            "discriminator": torch.optim.Adam(self.modules["discriminator"].parameters(), lr=4e-4, betas=(0.5, 0.99)),
         }
         self.coordinates = torch.from_numpy(regions.coordinates(SIZE // 16, SIZE // 16)).to(self.device)
-        self.noise = [
-            torch.from_numpy(regions.noise(SIZE // s, SIZE // s)).to(self.device) for s in (4, 2, 1)
-        ]
+        self.noise = [torch.from_numpy(regions.noise(SIZE // s, SIZE // s)).to(self.device) for s in (4, 2, 1)]
 
     def code(
         self, modules: dict[str, nn.Module], images: Tensor, maps: NDArray[Any], steps: Tensor
@@ -309,14 +302,15 @@ def majority(labels: Tensor, factor: int) -> Tensor:
     return share.argmax(1)
 
 
-def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
+def export(
+    checkpoints: list[Path], out: Path, data: Path | None, config: ConceptualConfig = CONFIG, variant: str = "faces"
+) -> Path:
     """Write the model file from the checkpoints of this recipe, segmenter-faces and labels-faces, in any order.
 
     data: the training faces, which calibrate the integer networks; raises BadInput where it is None.
     """
     if data is None:
         raise BadInput("exporting conceptual-faces needs --data, the faces it was trained on")
-    config = ConceptualConfig(parents=FACE_PARENTS)
     networks = conceptual_export.load_networks(checkpoints, config)
     train = faces.load_labelled(faces.find_split(data, "faces", "train"), SIZE, limit=200)
     maps = majority(torch.from_numpy(train.labels).long(), 8).numpy().astype(np.uint8)
@@ -332,7 +326,7 @@ def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
     subject = {"labels": [1], "least_share": 0.03}
     return conceptual_export.write(
         out,
-        "faces",
+        variant,
         config,
         networks,
         priors,
@@ -343,4 +337,4 @@ def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
 
 
 def build(options: Options) -> ConceptualTask:
-    return ConceptualTask(options)
+    return ConceptualTask(options, CONFIG)

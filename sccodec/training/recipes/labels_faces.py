@@ -151,9 +151,7 @@ def contexts(labels: NDArray[np.uint8], pixels: NDArray[np.int64]) -> tuple[NDAr
     return rows, scale, seen.astype(np.float32), labels.ravel()[pixels].astype(np.int64)
 
 
-def sample(
-    labels: NDArray[np.uint8], count: int, rng: np.random.Generator
-) -> tuple[NDArray[np.generic], ...]:
+def sample(labels: NDArray[np.uint8], count: int, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
     """Contexts of ``count`` pixels, and their weights, whose sum stands for bits a busy pixel of the map."""
     padded = np.pad(labels, ((1, 0), (1, 1)), mode="edge")
     near = (padded[1:, :-2], padded[:-1, 1:-1], padded[:-1, 2:], padded[:-1, :-2])

@@ -53,9 +53,7 @@ class SegmenterTask:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             logits = network(images)
         # The loss at half resolution costs a quarter and still sees features two pixels wide.
-        logits = nn.functional.interpolate(
-            logits.float(), scale_factor=2.0, mode="bilinear", align_corners=False
-        )
+        logits = nn.functional.interpolate(logits.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
         labels = labels[:, ::2, ::2]
         entropy = nn.functional.cross_entropy(logits, labels, self.weight)
         dice = soft_dice(logits.softmax(1), labels)
@@ -75,9 +73,7 @@ class SegmenterTask:
         for i in range(len(self.held)):
             x = torch.from_numpy(self.held.images[i]).permute(2, 0, 1)[None].float().to(self.device) / 255
             logits = network(x.to(memory_format=torch.channels_last))
-            logits = nn.functional.interpolate(
-                logits, size=(SIZE, SIZE), mode="bilinear", align_corners=False
-            )
+            logits = nn.functional.interpolate(logits, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
             predicted = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
             counts += confusion(predicted, self.held.labels[i], 19)
             if i < 6:
