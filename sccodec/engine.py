@@ -83,10 +83,9 @@ class Network:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         options.enable_mem_pattern = False  # It pays only where sizes repeat.
+        # The level above (blocked layouts) takes 20 ms more to load a generator, and 3 ms less to run it at 256x256.
         level = ort.GraphOptimizationLevel
-        options.graph_optimization_level = (
-            level.ORT_ENABLE_ALL if settings.optimise else level.ORT_DISABLE_ALL
-        )
+        options.graph_optimization_level = level.ORT_ENABLE_EXTENDED if settings.optimise else level.ORT_DISABLE_ALL
         values = {k: ort.OrtValue.ortvalue_from_numpy(v.astype(np.float32)) for k, v in weights.items()}
         if values:
             options.add_external_initializers(list(values), list(values.values()))
