@@ -182,6 +182,9 @@ class Conceptual:
             container.Container(model.bundle.tag, width, height, setting.to_byte(), payload)
         )
 
+    def open(self, tag: bytes) -> Model:
+        return Model(bundle.find(tag))
+
     def finds_no_subject(self, model: Model, labels: npt.NDArray[np.uint8]) -> bool:
         subject = model.config.get("subject")
         return subject is not None and bool(
@@ -215,7 +218,7 @@ class Conceptual:
     def read(self, data: bytes) -> tuple[container.Container, Model, Reader, Regions, Floats, Floats]:
         """Everything up to the generator: textures [K, textures] and detail [cells, channels] in base units."""
         file = container.parse(data)
-        model = Model(bundle.find(file.tag))
+        model = self.open(file.tag)
         setting = Setting.from_byte(file.params)
         reader = Reader(file.payload)
         labels = self.code_labels(reader, model, setting, None)
@@ -237,7 +240,7 @@ class Conceptual:
 
     def labels(self, data: bytes) -> npt.NDArray[np.uint8]:
         file = container.parse(data)
-        model = Model(bundle.find(file.tag))
+        model = self.open(file.tag)
         return self.code_labels(Reader(file.payload), model, Setting.from_byte(file.params), None)
 
     def info(self, data: bytes) -> Info:

@@ -8,7 +8,6 @@ difference, which steadies colours. The rate's weight follows a target: it grows
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from sccodec.networks.discriminator import Discriminator, discriminator_loss, fe
 from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.training import conceptual_export
 from sccodec.training import data as faces
-from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator
+from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, FloatPriors
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
 CONFIG = ConceptualConfig(parents=FACE_PARENTS)
@@ -49,55 +48,6 @@ class RateWeight(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("value", torch.tensor(2e-4))
-
-
-class FloatPriors:
-    """The priors of the traversal as torch networks, for the Estimator."""
-
-    def __init__(self, texture: TexturePrior, detail: DetailPrior, steps: Tensor, found: regions.Regions) -> None:
-        """steps: exponents [B] of the quantisation step of each picture."""
-        self.texture_prior, self.detail_prior = texture, detail
-        self.found = found
-        self.labels = torch.from_numpy(found.labels).to(steps.device)
-        self.picture = torch.from_numpy(found.picture).to(steps.device)
-        self.steps = steps
-
-    def step(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        exponent = self.steps[picture][:, None]
-        return exponent, SCALE_RATIO**exponent
-
-    def texture(self, z: Tensor, rows: slice, parents: NDArray[Any], known: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        channels = self.texture_prior.config.textures
-        above = torch.cat([*known, z.new_zeros(1, channels)]) if known else z.new_zeros(1, channels)
-        place = torch.from_numpy(np.where(parents < 0, len(above) - 1, parents)).to(z.device)
-        exponent, step = self.step(self.picture[rows])
-        parent = above[place]
-        if known:
-            # What is known is in steps; the network predicts from textures in base units.
-            _, step_above = self.step(self.picture[: len(above) - 1])
-            base = torch.cat([above[:-1] * step_above, above[-1:]])
-            parent = base[place]
-        mean, scale = self.texture_prior(z[rows], self.labels[rows], parent)
-        return mean / step, scale - exponent
-
-    def join(self, parts: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(parts))
-
-    def textures(self, t_hat: Tensor) -> Tensor:
-        """Decoded textures in base units."""
-        return t_hat * self.step(self.picture)[1]
-
-    def detail(self, t_hat: Tensor, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        weights = torch.from_numpy(regions.cell_weights(self.found, cells)).to(t_hat) / 64
-        pictures = len(self.steps)
-        position = torch.from_numpy(regions.cell_positions(pictures, cells)).to(t_hat.device)
-        share = weights @ F.one_hot(self.labels, CLASSES).to(t_hat)
-        mean, scale = self.detail_prior(share, weights @ self.textures(t_hat), position)
-        exponent, step = self.step(self.cell_pictures(cells))
-        return mean / step, scale - exponent
-
-    def cell_pictures(self, cells: tuple[int, int]) -> Tensor:
-        return torch.arange(len(self.steps), device=self.steps.device).repeat_interleave(cells[0] * cells[1])
 
 
 class ConceptualTask:
