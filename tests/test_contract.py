@@ -1,6 +1,8 @@
-"""What every codec owes its callers, over all that have a model here, and over the fake one."""
+"""What every codec owes its callers: over the tiny model of each, and over the fake codec."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +17,12 @@ NAMES = [*codec.names(), "fake"]
 
 
 @pytest.fixture(params=NAMES)
-def name(request: pytest.FixtureRequest, fake_codec: str) -> str:
-    """Each codec that can encode here."""
+def name(request: pytest.FixtureRequest, fake_codec: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each codec, with the tiny model that made the golden files."""
+    monkeypatch.setenv("SCCODEC_MODELS", str(Path(__file__).parent / "golden"))
     found: str = request.param
     if found != fake_codec and not any(m.codec == found for m in bundle.installed()):
-        pytest.skip(f"no model of {found} is installed")
+        pytest.skip(f"{found} has no model among the golden files")
     return found
 
 

@@ -26,9 +26,9 @@ def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool) -> None:
                 ("codec", f"{found.codec}:{found.variant}, model {found.tag}"),
                 ("size", f"{found.width}x{found.height}"),
                 ("bytes", f"{found.file_bytes}, {found.bpp:.4f} bpp"),
-                ("overhead", f"{found.overhead_bytes}"),
+                ("  overhead", f"{found.overhead_bytes}"),
             ]
-            rows += [(name, f"{n_bytes:.1f}") for name, n_bytes in found.sections]
+            rows += [(f"  {name}", f"{n_bytes:.1f}") for name, n_bytes in found.sections]
             rows += [(key, str(value)) for key, value in found.details.items()]
             click.echo(table(rows))
         return {"file": _batch.source_name(source)} | found.as_dict()
