@@ -54,9 +54,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(
-    fake_codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Shell:
+def shell(fake_codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
     monkeypatch.chdir(tmp_path)
     return Shell(capfd)
 
@@ -85,9 +83,7 @@ def names() -> list[str]:
 
 
 def process(*args: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, str(RUN), *map(str, args)], input=stdin, capture_output=True, timeout=60
-    )
+    return subprocess.run([sys.executable, str(RUN), *map(str, args)], input=stdin, capture_output=True, timeout=60)
 
 
 # --- encode and decode
@@ -337,7 +333,6 @@ def test_a_real_interrupt(shell: Shell) -> None:
         stdout=subprocess.PIPE,
     )
     assert running.stdin is not None
-    running.stdin.write(b"x")
     time.sleep(1.5)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=20)

@@ -30,9 +30,7 @@ def outputs(command: Command) -> Command:
 
 def as_json(command: Command) -> Command:
     """The option --json."""
-    option = click.option(
-        "--json", "json_", is_flag=True, help="Print JSON: an object, or a list for several."
-    )
+    option = click.option("--json", "json_", is_flag=True, help="Print JSON: an object, or a list for several.")
     return option(command)
 
 

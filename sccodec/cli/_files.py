@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -31,9 +32,7 @@ class Job:
         return "standard input" if self.source is None else str(self.source)
 
 
-def plan(
-    inputs: Sequence[str], output: str | None, default_name: Callable[[str], str], *, force: bool
-) -> list[Job]:
+def plan(inputs: Sequence[str], output: str | None, default_name: Callable[[str], str], *, force: bool) -> list[Job]:
     """Pair inputs with outputs; default_name turns an input's stem into the name of its output.
 
     The output is a file, a folder (one that exists, or ends with a separator, or takes several inputs), "-",
@@ -63,19 +62,10 @@ def read_stream(source: Path | None) -> bytes:
 
     A file of another format is refused by its first bytes, however large it is.
     """
-    from sccodec.codec import recognise
-
     if source is None:
-        data = read_standard_input()
-    else:
-        with source.open("rb") as file:
-            start = file.read(16)
-            if start and recognise(start) is None:
-                raise NotScc("not a .scc file, nor any other format that sccodec decodes")
-            data = start + file.read(MAX_FILE_BYTES)
-    if len(data) > MAX_FILE_BYTES:
-        raise TooLarge(f"the file is larger than {MAX_FILE_BYTES} bytes")
-    return data
+        return _read_recognised(sys.stdin.buffer)
+    with source.open("rb") as file:
+        return _read_recognised(file)
 
 
 def read_source(name: str) -> bytes:
@@ -113,6 +103,18 @@ def write(target: Path | None, data: bytes) -> None:
         raise
 
 
+def _read_recognised(file: BinaryIO) -> bytes:
+    from sccodec.codec import recognise
+
+    start = file.read(16)
+    if start and recognise(start) is None:
+        raise NotScc("not a .scc file, nor any other format that sccodec decodes")
+    data = start + file.read(MAX_FILE_BYTES)
+    if len(data) > MAX_FILE_BYTES:
+        raise TooLarge(f"the file is larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
 def _job(name: str, output: str | None, folder: Path | None, default_name: Callable[[str], str]) -> Job:
     source = None if name == STREAM else Path(name)
     if output == STREAM or (source is None and output is None):
@@ -140,9 +142,7 @@ def _refuse_clashes(jobs: Sequence[Job], *, force: bool) -> None:
             raise BadInput(f"{job.target}: is a folder")
         identity = _identity(job.target)
         if identity in sources:
-            raise BadInput(
-                f"{job.target}: is an input, and is not overwritten; choose another output with -o"
-            )
+            raise BadInput(f"{job.target}: is an input, and is not overwritten; choose another output with -o")
         if identity in targets and not special:
             raise BadInput(f"{job.target}: several inputs would be written to it")
         targets.add(identity)

@@ -18,9 +18,7 @@ from sccodec.cli import _recipes
 @click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(min=0, min_open=True),
               help="Time budget of this run.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
-@click.option(
-    "--batch", type=click.IntRange(min=1), help="Pictures a step; the recipe's own number by default."
-)
+@click.option("--batch", type=click.IntRange(min=1), help="Pictures a step; the recipe's own number by default.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--seed", default=0, show_default=True, help="Of everything random.")
 @click.option("--init", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
