@@ -45,12 +45,13 @@ def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[
 
 def write_state(checkpoints: Sequence[Path], model: Path, out: Path) -> None:
     """Write the weights that the checkpoints hold and the model file does not, floats in half precision."""
-    kept = set(load_file(model))
+    kept = load_file(model)
     rest: dict[str, Tensor] = {}
     for path in checkpoints:
-        weights = read_weights(path)
-        whole = {k.split(".")[0] for k in weights} - {k.split(".")[0] for k in weights if k not in kept}
-        rest |= {k: v for k, v in weights.items() if k.split(".")[0] not in whole}
+        for name, value in read_weights(path).items():
+            # A folded batch norm leaves another value under the same name: that one is not kept.
+            if name not in kept or not torch.equal(kept[name], value.half()):
+                rest[name] = value
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(out.name + ".tmp")
     # The rate's weight is far below what half precision resolves.

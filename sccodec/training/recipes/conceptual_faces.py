@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from sccodec import regions
 from sccodec.codecs.conceptual import traverse
 from sccodec.errors import BadInput
+from sccodec.labels import downsample_labels
 from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.conceptual import FACE_PARENTS, ConceptualConfig, Generator, TextureEncoder
 from sccodec.networks.discriminator import Discriminator, discriminator_loss, feature_matching, generator_loss
@@ -122,7 +123,7 @@ class ConceptualTask:
     def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
         images, labels = faces.sample_batch(self.train, batch, SIZE, AFFINE, rng)
         factor = int(rng.choice([8, 4, 2], p=[0.45, 0.45, 0.1]))
-        maps = majority(labels, factor).numpy().astype(np.uint8)
+        maps = reduce_maps(labels, factor)
         images = images.to(self.device, memory_format=torch.channels_last)
         exponents = np.where(rng.random(batch) < 0.5, 0, rng.integers(STEPS[0], STEPS[1] + 1, batch))
         steps = torch.from_numpy(exponents.astype(np.float32)).to(self.device)
@@ -213,7 +214,7 @@ class ConceptualTask:
             labels = torch.from_numpy(self.held.labels[start : start + 8]).long()
             views = [shown]
             for factor in (8, 4):
-                maps = majority(labels, factor).numpy().astype(np.uint8)
+                maps = reduce_maps(labels, factor)
                 steps = torch.zeros(len(shown), device=self.device)
                 decoded, _, _, bits = self.code(modules, images, maps, steps)
                 decoded = (decoded.clamp(0, 1) * 255).round() / 255
@@ -246,10 +247,9 @@ def pool(features: Tensor, found: regions.Regions) -> Tensor:
     return sums / size[:, None]
 
 
-def majority(labels: Tensor, factor: int) -> Tensor:
-    """The most frequent label of each block, int64 [B, H, W] -> [B, H/factor, W/factor]."""
-    share = F.avg_pool2d(F.one_hot(labels, CLASSES).permute(0, 3, 1, 2).float(), factor)
-    return share.argmax(1)
+def reduce_maps(labels: Tensor, factor: int) -> NDArray[np.uint8]:
+    """The most frequent label of each block, uint8 [B, H/factor, W/factor], from int64 [B, H, W]."""
+    return np.stack([downsample_labels(m, factor, CLASSES) for m in labels.numpy().astype(np.uint8)])
 
 
 def export(
@@ -263,7 +263,7 @@ def export(
         raise BadInput("exporting conceptual-faces needs --data, the faces it was trained on")
     networks = conceptual_export.load_networks(checkpoints, config)
     train = faces.load_labelled(faces.find_split(data, "faces", "train"), SIZE, limit=200)
-    maps = majority(torch.from_numpy(train.labels).long(), 8).numpy().astype(np.uint8)
+    maps = reduce_maps(torch.from_numpy(train.labels), 8)
     examples = conceptual_export.latents(networks["encoder"], train.images, maps, config)
     hyper = conceptual_export.hyper_table(networks["entropy"], config.hyper)
     priors = conceptual_export.integer_priors(networks, hyper, config, examples)
