@@ -102,9 +102,7 @@ def load_model(path: Path | None) -> LabelModel:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument(
-        "--model", type=Path, help="arrays of a LabelModel; otherwise the installed faces model"
-    )
+    parser.add_argument("--model", type=Path, help="arrays of a LabelModel; otherwise the installed faces model")
     parser.add_argument("--flif", help="command of the FLIF encoder; otherwise flif on the PATH")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "label_maps.json")
     options = parser.parse_args()

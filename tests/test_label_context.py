@@ -62,7 +62,7 @@ def test_recipe_trains_resumes_and_exports(data: Path, tmp_path: Path) -> None:
         options = Options(data, tmp_path, 0.02, resume=resume, batch=512, threads=1)
         checkpoint = train(labels_faces.build, options, lines.append)
     assert any(line.startswith("resumed") for line in lines)
-    path = labels_faces.export([checkpoint], tmp_path / "models")
+    path = labels_faces.export([checkpoint], tmp_path / "models", None)
     with np.load(path) as arrays:
         model = labels_faces.LabelModel.from_arrays(dict(arrays), "labels")
     labels = labels_faces.pyramid_of(discs(np.random.default_rng(9)))[2]

@@ -1,8 +1,9 @@
 """Integer networks of pointwise layers: the same numbers on every machine, fit to choose probabilities.
 
 A layer multiplies int16 activations by int16 weights, adds a bias, rounds by a shift, and (all but the last)
-applies a leaky ReLU whose negative side is shifted right by 3, then clips to 16 bits. The product runs in
-float64, where it is exact: |sum| <= inputs * 2^30 < 2^53, in any order, under any BLAS.
+applies a leaky ReLU whose negative side is shifted right by 3, then clips to 16 bits. It runs in float64 on whole
+numbers below 2^53 (inputs * 2^30 + bias), where every sum, power of two and floor is exact, in any order and under
+any BLAS.
 
     x int [n, in] -> (x W^T + b + half) >> shift -> max(a, a >> 3) -> clip -> ... -> int [n, out]
 """
@@ -24,8 +25,10 @@ OUTPUT_LIMIT = 1 << 30
 LEAK_SHIFT = 3
 # An activation gets room for twice the largest value seen in calibration before it clips.
 HEADROOM = 2.0
+MOST_WEIGHT_BITS = 24
 
-Int64 = NDArray[np.int64]
+# Whole numbers in float64.
+Whole = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,19 @@ class Layer:
     shift: int
 
     def __post_init__(self) -> None:
-        good = self.weight.ndim == 2 and self.bias.shape == self.weight.shape[:1] and 0 <= self.shift < 62
-        if not good or self.weight.shape[1] >= 1 << 22 or (abs(self.bias) >= 1 << 52).any():
+        good = self.weight.ndim == 2 and self.bias.shape == self.weight.shape[:1] and 0 <= self.shift <= 50
+        if not good or self.weight.shape[1] >= 1 << 20 or (abs(self.bias) >= 1 << 51).any():
             raise ModelMismatch("a stored integer layer is not valid")
-        object.__setattr__(self, "transposed", np.ascontiguousarray(self.weight.T.astype(np.float64)))
+        half = 1 << self.shift >> 1
+        object.__setattr__(self, "_transposed", np.ascontiguousarray(self.weight.T.astype(np.float64)))
+        object.__setattr__(self, "_offset", (self.bias + half).astype(np.float64))
 
-    def accumulate(self, x: NDArray[Any]) -> Int64:
-        """Rounded sums of inputs int [n, in] of at most 16 bits: int64 [n, out]."""
-        transposed: NDArray[np.float64] = self.transposed  # type: ignore[attr-defined]
-        return shift_round((x.astype(np.float64) @ transposed).astype(np.int64) + self.bias, self.shift)
+    def accumulate(self, x: Whole) -> Whole:
+        """Whole numbers [n, in] of at most 16 bits -> floor((x W^T + b + half) / 2^shift), [n, out]."""
+        a: Whole = x @ self._transposed  # type: ignore[attr-defined]
+        a += self._offset  # type: ignore[attr-defined]
+        a *= 2.0**-self.shift
+        return np.floor(a, out=a)
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,10 @@ class IntegerNetwork:
 
     def run(self, x: NDArray[Any]) -> NDArray[np.int32]:
         """int [n, in] in units of 2^-input_bits, clipped to 16 bits -> int32 [n, out] in 2^-output_bits."""
-        a: NDArray[Any] = np.clip(x, -LIMIT, LIMIT)
+        a = clip(x.astype(np.float64), LIMIT)
         for layer in self.layers[:-1]:
             a = activate(layer.accumulate(a))
-        return np.clip(self.layers[-1].accumulate(a), -OUTPUT_LIMIT, OUTPUT_LIMIT).astype(np.int32)
+        return clip(self.layers[-1].accumulate(a), OUTPUT_LIMIT).astype(np.int32)
 
     def to_arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
         """Arrays for the model file, by name."""
@@ -88,23 +95,24 @@ class IntegerNetwork:
                 for i, shift in enumerate(shifts)
             )
         except (KeyError, ValueError) as error:
-            raise ModelMismatch(
-                f"the model file lacks part of the integer network {prefix}: {error}"
-            ) from error
+            raise ModelMismatch(f"the model file lacks part of the integer network {prefix}: {error}") from error
         fits = all(a.weight.shape[0] == b.weight.shape[1] for a, b in pairwise(layers))
         if not layers or not fits:
             raise ModelMismatch(f"the layers of the integer network {prefix} do not fit together")
         return cls(layers, input_bits, output_bits)
 
 
-def activate(a: Int64) -> Int64:
-    """Leaky ReLU of slope 1/8 (rounded down), clipped to 16 bits."""
-    return np.clip(np.maximum(a, a >> LEAK_SHIFT), -LIMIT, LIMIT)
+def activate(a: Whole) -> Whole:
+    """Leaky ReLU of slope 1/8 (rounded down), clipped to 16 bits; works in place."""
+    leak = a * 2.0**-LEAK_SHIFT
+    np.maximum(a, np.floor(leak, out=leak), out=a)
+    return clip(a, LIMIT)
 
 
-def shift_round(a: Int64, shift: int) -> Int64:
-    """a / 2^shift, halves rounded up."""
-    return a if shift == 0 else (a + (1 << (shift - 1))) >> shift
+def clip(a: Whole, limit: int) -> Whole:
+    """In place; np.clip takes longer than both."""
+    np.minimum(a, limit, out=a)
+    return np.maximum(a, -limit, out=a)
 
 
 def quantise(
@@ -133,11 +141,9 @@ def quantise(
     return IntegerNetwork(tuple(made), input_bits, output_bits)
 
 
-def quantise_layer(
-    weight: NDArray[Any], bias: NDArray[Any], input_bits: int, output_bits: int
-) -> tuple[Layer, int]:
+def quantise_layer(weight: NDArray[Any], bias: NDArray[Any], input_bits: int, output_bits: int) -> tuple[Layer, int]:
     """One layer, and the fractional bits of its output: fewer than asked where its sums have no more."""
-    weight_bits = min(30, int(np.floor(np.log2(LIMIT / max(float(np.abs(weight).max()), 1e-9)))))
+    weight_bits = min(MOST_WEIGHT_BITS, int(np.floor(np.log2(LIMIT / max(float(np.abs(weight).max()), 1e-9)))))
     output_bits = min(output_bits, input_bits + weight_bits)
     fixed = np.rint(np.asarray(weight, np.float64) * 2.0**weight_bits).astype(np.int16)
     offset = np.rint(np.asarray(bias, np.float64) * 2.0 ** (input_bits + weight_bits)).astype(np.int64)
