@@ -1,0 +1,99 @@
+"""Put the measured figures into the README and the model's card.
+
+    python benchmarks/write_results.py
+
+Reads results/*.json, which the other scripts of this folder write, and replaces what stands between the two `results`
+marks of README.md and of the card (models/<model>.md). Refuses results of another model than the installed one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from sccodec import bundle
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- results: written by benchmarks/write_results.py -->", "<!-- end of results -->"
+
+
+def read(name: str, model: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text())
+    if result["model"] != model:
+        raise SystemExit(f"results/{name}.json is of {result['model']}, the installed model is {model}: measure again")
+    return result
+
+
+def row(*cells: object) -> str:
+    return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
+def acceptance(faces: dict[str, Any], saving: dict[str, Any], labels: dict[str, Any], stream: dict[str, Any]) -> str:
+    """Floor, aim and measured figure of everything the codec was built to reach."""
+    mean = faces["results"][0]["mean"]
+    sizes = labels["mean_bytes_by_size"]
+    default = stream["by_quality"]["50"]
+    lines = [row("", "floor", "aim", "measured"), row("---", "---", "---", "---")]
+    lines.append(row("whole file, bytes", 246, 197, f"{mean['file_bytes']:.1f}"))
+    lines.append(row("whole file, bits per pixel", 0.030, 0.0241, f"{mean['bpp']:.4f}"))
+    lines.append(row("LPIPS v0.1 AlexNet", "0.30", "0.20", f"{mean['lpips_alex']:.4f}"))
+    lines.append(row("LPIPS v0.1 VGG", "", "", f"{mean['lpips_vgg']:.4f}"))
+    lines.append(row("PSNR, dB", "", 20, f"{mean['psnr_db']:.2f}"))
+    lines.append(row("segmenter, mIoU over 19 classes", "0.60", 0.72, f"{faces['segmenter_miou']:.4f}"))
+    over = f"{100 * saving['saving_over_independent']:.1f} % of the bits of the same textures"
+    lines.append(row("saving of the hyperprior over an independent Gaussian", "", "62.5 % (paper)", over))
+    for size, aim in (("64", 0.27), ("128", 0.33), ("256", 0.35)):
+        here = sizes[size]
+        measured = f"{here['ours']} bytes, {here['of_flif']} of FLIF's {here['flif']} (JPEG XL {here['jpegxl']})"
+        lines.append(row(f"label maps at {size} pixels", "0.5 of FLIF", f"{aim} of FLIF", measured))
+    within = f"{default['within_1_percent_and_64_bits']} of {stream['faces']} within"
+    pair = f"{default['stream_bytes']} bytes for {default['estimate_bytes']}; {within}"
+    lines.append(row("stream against the Estimator", "1 % + 64 bits", "", pair))
+    seconds = [f"{faces[k]:.2f} s" for k in ("encode_seconds", "decode_seconds")]
+    lines.append(row("cold process, encode / decode", "1.0 s / 0.6 s", "0.4 s / 0.3 s", " / ".join(seconds)))
+    return "\n".join(lines)
+
+
+def qualities(faces: dict[str, Any]) -> str:
+    lines = [row("-q", "bytes", "bpp", "LPIPS AlexNet", "LPIPS VGG", "PSNR, dB"), row(*["---"] * 6)]
+    order = sorted(faces["results"], key=lambda r: 50 if r["quality"] is None else r["quality"])
+    for result in order:
+        mean = result["mean"]
+        name = "50 (default)" if result["quality"] is None else f"{result['quality']:g}"
+        figures = (f"{mean['bpp']:.4f}", *(f"{mean[k]:.3f}" for k in ("lpips_alex", "lpips_vgg")))
+        lines.append(row(name, f"{mean['file_bytes']:.0f}", *figures, f"{mean['psnr_db']:.2f}"))
+    return "\n".join(lines)
+
+
+def replace(path: Path, text: str) -> None:
+    whole = path.read_text(encoding="utf-8")
+    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.S)
+    if not pattern.search(whole):
+        raise SystemExit(f"{path.name} lacks the marks {BEGIN} and {END}")
+    path.write_text(pattern.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", whole), encoding="utf-8")
+
+
+def main() -> None:
+    model = bundle.default("conceptual", "faces").path
+    faces, saving, stream, portrait = (
+        read(n, model.name) for n in ("conceptual_faces", "hyperprior_saving", "stream_estimate", "portrait")
+    )
+    labels: dict[str, Any] = json.loads((HERE / "results" / "label_maps.json").read_text())
+    environment = faces["environment"]
+    where = (
+        f"The {faces['what'].split(' at ')[0]} of CelebAMask-HQ at 256x256, means over whole files, "
+        f"`benchmarks/conceptual_faces.py` and its neighbours, on {environment['cores']} cores "
+        f"({environment['cpu']}), ONNX Runtime {environment['versions']['onnxruntime']}."
+    )
+    files = ", ".join(f"{f['bytes']} bytes (-q {f['quality']:g})" for f in portrait["files"])
+    caption = f"The portrait of 256x256 pixels, and what its files decode to: {files}."
+    tables = f"{where}\n\n{acceptance(faces, saving, labels, stream)}\n\nOver the quality knob:\n\n{qualities(faces)}"
+    picture = f"![original and decoded portraits](benchmarks/results/portrait.png)\n\n{caption}"
+    replace(HERE.parent / "README.md", f"{picture}\n\n{tables}")
+    replace(HERE.parent / "models" / f"{model.stem}.md", tables)
+
+
+if __name__ == "__main__":
+    main()
