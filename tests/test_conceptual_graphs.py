@@ -16,20 +16,20 @@ from torch import nn  # noqa: E402
 
 from sccodec import regions  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
+from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import conceptual_export, export  # noqa: E402
 
 CONFIG = replace(tiny.CONFIG, classes=19, parents=((),) * 19)
-# Pictures are padded to whole cells of the coarse layer: 520 x 776 becomes 544 x 800.
-SIZES = [(64, 96), (256, 256), (544, 800)]
+SIZES = [(64, 96), (256, 256), (520, 776)]
 
 
 @pytest.fixture(scope="module")
 def made() -> tuple[dict[str, nn.Module], dict[str, np.ndarray]]:
-    networks = tiny.networks(CONFIG)
+    networks = tiny.networks(CONFIG) | {"segmenter": Segmenter(SegmenterConfig(CONFIG.classes, 8)).eval()}
     for module in networks.values():
         for parameter in module.parameters():
             # Parameters that start at zero would hide what they multiply.
-            parameter += 0.02 * torch.randn(parameter.shape)
+            parameter.data += 0.02 * torch.randn(parameter.shape)
     return networks, conceptual_export.graphs(networks, CONFIG)
 
 
@@ -47,8 +47,8 @@ def inputs(height: int, width: int, labels: int, factor: int = 8) -> dict[str, d
             "textures": normal(labels, CONFIG.textures),
             "labels": np.arange(labels),
             "index": index,
-            "detail": normal(1, CONFIG.detail, height // 32, width // 32),
-            "coordinates": regions.coordinates(height // 16, width // 16),
+            "detail": normal(1, CONFIG.detail, -(-height // 32), -(-width // 32)),
+            "coordinates": regions.coordinates(-(-height // 16), -(-width // 16)),
             **planes,
         },
     }

@@ -50,7 +50,7 @@ class InvertedResidual(nn.Module):
 class Backbone(nn.Module):
     """Image features at strides 2, 4, 8 and 16.
 
-    Takes RGB float [B, 3, H, W] in [0, 1], H and W multiples of 16; gives a list of [B, C, H/s, W/s] with
+    Takes RGB float [B, 3, H, W] in [0, 1], and gives a list of [B, C, H/s, W/s], rounded up, with
     C = 16, 24, 40, 112 at s = 2, 4, 8, 16.
     """
 

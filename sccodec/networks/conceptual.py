@@ -65,8 +65,8 @@ class Residual(nn.Module):
 class TextureEncoder(nn.Module):
     """Texture features at a quarter of the resolution and the coarse detail layer at 1/32.
 
-    Takes image [B, 3, H, W] in [0, 1], labels int64 [B, h, w] at the transmitted scale; H and W multiples of 32.
-    Gives features [B, textures, H/4, W/4], to be averaged over each region, and detail [B, detail, H/32, W/32].
+    Takes image [B, 3, H, W] in [0, 1], labels int64 [B, h, w] at the transmitted scale; H and W multiples of 4. Gives
+    features [B, textures, H/4, W/4], to be averaged over each region, and detail [B, detail, H/32, W/32], rounded up.
 
         image -> /4 -> f4 -> f8 -> f16 -> f32 -> detail
                         |<----|<----|
@@ -137,8 +137,9 @@ class Generator(nn.Module):
     """The picture from labels, textures and the coarse detail layer.
 
     Takes rows of decoded textures [K, textures] with their labels int64 [K]; index int64 [B, h, w], the row of every
-    sample of the transmitted map; detail [B, detail, H/32, W/32]; coordinates [1, 8, H/16, W/16] and three noise planes
-    [1, 1, H/s, W/s] at s = 4, 2, 1 (sccodec.regions). Gives the image [B, 3, H, W], nominally in [0, 1], not clipped.
+    sample of the transmitted map; detail [B, detail, H/32, W/32]; coordinates [1, 8, H/16, W/16] (both rounded up) and
+    three noise planes [1, 1, H/s, W/s] at s = 4, 2, 1 (sccodec.regions). Gives the image [B, 3, H, W], nominally in
+    [0, 1], not clipped. H and W multiples of 4.
 
         textures, labels -> style rows -> placed by index -> style maps at 1/16, 1/8, 1/4, 1/2
         coordinates, detail, style -> 1/16 -> 1/8 -> 1/4 -> 1/2 -> image      (pixel shuffle between)
@@ -189,9 +190,9 @@ class Generator(nn.Module):
         placed = coarse[index].permute(0, 3, 1, 2)  # [B, style, h, w]
         style4 = F.interpolate(placed, size=noise4.shape[-2:], mode="bilinear", align_corners=False)
         style4 = style4 + self.context(F.leaky_relu(style4, 0.125))
-        style8 = F.avg_pool2d(style4, 2)
+        style8 = F.avg_pool2d(style4, 2, ceil_mode=True)
         style8 = style8 + self.style_down(F.leaky_relu(style8, 0.125))
-        style16 = F.avg_pool2d(style8, 2)
+        style16 = F.avg_pool2d(style8, 2, ceil_mode=True)
         style2 = F.interpolate(
             fine[index].permute(0, 3, 1, 2), size=noise2.shape[-2:], mode="bilinear", align_corners=False
         )
@@ -199,17 +200,21 @@ class Generator(nn.Module):
         place = coordinates.expand(style16.shape[0], -1, -1, -1).to(style16.dtype)
         h = self.enter(torch.cat([style16, spread, place], 1))
         silent = torch.zeros_like(noise4[:, :, :1, :1])
-        for i, (style, plane) in enumerate(
-            ((style16, silent), (style8, silent), (style4, noise4), (style2, noise2)),
-        ):
+        styles = (style16, style8, style4, style2)
+        for i, (style, plane) in enumerate(zip(styles, (silent, silent, noise4, noise2), strict=True)):
             for block in self.levels[i]:  # type: ignore[attr-defined]
                 h = block(h, style, plane)
             if i < 3:
-                h = F.pixel_shuffle(self.ups[i](F.leaky_relu(h, 0.125)), 2)
+                h = crop(F.pixel_shuffle(self.ups[i](F.leaky_relu(h, 0.125)), 2), styles[i + 1])
         h = F.pixel_shuffle(self.leave(F.leaky_relu(h, 0.125)), 2)
         h = F.leaky_relu(h + noise1 * self.noise, 0.125)
         image: Tensor = self.image(h) + 0.5
         return image
+
+
+def crop(x: Tensor, like: Tensor) -> Tensor:
+    """Drop the last row and column where a size was rounded up on the way down."""
+    return x[:, :, : like.shape[2], : like.shape[3]]
 
 
 @torch.no_grad()

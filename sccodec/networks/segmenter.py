@@ -34,9 +34,9 @@ class Separable(nn.Module):
 class Segmenter(nn.Module):
     """Class logits for every 4x4 block of pixels.
 
-    Takes RGB float [B, 3, H, W] in [0, 1], H and W multiples of 16; gives logits [B, classes, H/4, W/4].
+    Takes RGB float [B, 3, H, W] in [0, 1], H and W multiples of 4; gives logits [B, classes, H/4, W/4].
 
-        x -> backbone -> f4, f8, f16
+        image -> backbone -> f4, f8, f16
         f16 -> context (dilated) -> up + f8 -> up + f4 -> logits
     """
 
@@ -55,19 +55,19 @@ class Segmenter(nn.Module):
         self.merge4 = nn.Sequential(Separable(w, w, 5), Separable(w, w))
         self.classify = nn.Conv2d(w, config.classes, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        _, f4, f8, f16 = self.backbone(x)
+    def forward(self, image: Tensor) -> Tensor:
+        _, f4, f8, f16 = self.backbone(image)
         h = self.reduce(f16)
         views = [h]
         for layer in self.context:
             views.append(layer(views[-1]))
         h = self.merge16(torch.cat(views, 1))
-        h = self.merge8(upsample(h) + self.lateral8(f8))
-        h = self.merge4(upsample(h) + self.lateral4(f4))
+        h = self.merge8(upsample(h, f8) + self.lateral8(f8))
+        h = self.merge4(upsample(h, f4) + self.lateral4(f4))
         logits: Tensor = self.classify(h)
         return logits
 
 
-def upsample(x: Tensor) -> Tensor:
-    """[B, C, H, W] -> [B, C, 2H, 2W], bilinear."""
-    return nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+def upsample(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, to the height and width of another tensor."""
+    return nn.functional.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)

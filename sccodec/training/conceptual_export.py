@@ -157,7 +157,7 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
     """All networks that encode and decode run, as weightless graphs and float16 weights."""
     prior = networks["texture_prior"]
     assert isinstance(prior, TexturePrior)
-    h, w, rows = 96, 160, 5
+    h, w, rows = 100, 172, 5
     image = torch.rand(1, 3, h, w)
     planes = {f"noise{s}": torch.from_numpy(regions.noise(h // s, w // s)) for s in (4, 2, 1)}
     index = torch.arange(12 * 20).view(1, 12, 20) % rows
@@ -191,8 +191,8 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
                 "textures": torch.rand(rows, config.textures),
                 "labels": torch.arange(rows),
                 "index": index,
-                "detail": torch.rand(1, config.detail, h // 32, w // 32),
-                "coordinates": torch.from_numpy(regions.coordinates(h // 16, w // 16)),
+                "detail": torch.rand(1, config.detail, -(-h // 32), -(-w // 32)),
+                "coordinates": torch.from_numpy(regions.coordinates(-(-h // 16), -(-w // 16))),
                 **planes,
             },
             {
