@@ -7,7 +7,6 @@ difference, which steadies colours. The rate's weight follows a target: it grows
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ AFFINE = faces.Affine(rotation=8.0, zoom=0.1, shift=0.05, untouched=0.4)
 TARGET_BYTES = 140.0
 STEPS = (-10, 12)  # quantisation steps in training, as exponents of the scale table's ratio
 WEIGHTS = {"alex": 1.0, "vgg": 0.6, "absolute": 1.0, "adversarial": 0.05, "matching": 0.5, "regression": 0.02}
-ADVERSARIAL_FROM = int(os.environ.get("SCCODEC_ADVERSARIAL_FROM", "2000"))
+ADVERSARIAL_FROM = 1000  # steps; before, the generator learns what the other losses teach
 CROP = 96
 
 
