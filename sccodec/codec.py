@@ -127,7 +127,7 @@ def codec_of_tag(tag: bytes) -> str:
     """The codec whose model file has that tag; raises ModelNotFound."""
     from sccodec import bundle
 
-    return bundle.find(tag).codec
+    return bundle.locate(tag).codec
 
 
 def recognise(start: bytes) -> str | None:

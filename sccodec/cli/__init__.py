@@ -52,6 +52,8 @@ def root() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; never a traceback."""
+    # numpy starts a thread a core when it is imported, which costs more than the small products here gain from them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = root.main(args, prog_name="sccodec", standalone_mode=False)
         sys.stdout.flush()
