@@ -3,9 +3,9 @@
     python benchmarks/label_maps.py --data DIR [--model FILE.npz] [--flif COMMAND] [--out RESULTS.json]
 
 DIR holds ``faces/val/labels`` (or ``val/labels``). Maps are the given label maps reduced by majority to 32,
-64, 128 and 256 pixels. FLIF comes from the PATH, or from npm: ``npm install flif-wasm`` and ``--flif "node
-node_modules/flif-wasm/bin/flif-wasm"``; without it its column is left out. Every stream of ours is decoded
-again and compared.
+64, 128 and 256 pixels. FLIF comes from the PATH, or from npm: ``npm install flif-wasm`` and
+``--flif "node node_modules/flif-wasm/bin/flif-wasm"``; without it its column is left out. Every stream of ours
+is decoded again and compared; its times are processor time, which a busy machine changes least.
 """
 
 from __future__ import annotations
