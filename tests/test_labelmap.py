@@ -141,8 +141,12 @@ def test_damage_raises_bad_stream_only(data: st.DataObject) -> None:
         bad = good[:at] + bytes([good[at] ^ data.draw(st.integers(1, 255))]) + good[at + 1 :]
     else:
         bad = good[:at] if kind == "cut" else data.draw(st.binary(max_size=200))
-    with pytest.raises(BadStream):
-        read(bad, (20, 24), model)
+    try:
+        got = read(bad, (20, 24), model)
+    except BadStream:
+        return
+    # One check symbol in 256 fits by chance: then another map was read, and it makes these very bytes.
+    assert bad != good and write(got, model) == bad
 
 
 def test_majority() -> None:
