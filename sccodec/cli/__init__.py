@@ -11,6 +11,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -52,6 +53,7 @@ def root() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; never a traceback."""
+    open_closed_streams()
     # numpy starts a thread a core when it is imported, which costs more than the small products here gain from them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
@@ -70,10 +72,31 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception as error:
-        if os.environ.get("SCCODEC_DEBUG"):
+        if grew_out_of_interrupt(error):
+            fail("interrupted")
+            code = 130
+        elif os.environ.get("SCCODEC_DEBUG"):
             raise
-        code = fail(describe(error))
+        else:
+            code = fail(describe(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def open_closed_streams() -> None:
+    """Stand in for standard streams that were closed before the start: python has None in their place.
+
+    Files opened later would otherwise get their numbers, and whatever libraries print there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))
+
+
+def grew_out_of_interrupt(error: BaseException | None) -> bool:
+    """Whether Control-C is behind it: compiled modules that it stops during import raise ImportError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def describe(error: Exception) -> str:

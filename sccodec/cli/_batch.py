@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -58,9 +59,9 @@ def run(
             except BrokenPipeError:
                 raise
             except (SccodecError, OSError, MemoryError) as error:
-                # The job's name says which file; an OSError would say it again.
-                strerror = error.strerror if isinstance(error, OSError) else None
-                message = strerror or describe(error)
+                message = describe(error)
+                if isinstance(error, OSError) and error.strerror and _is_about(error, name(job)):
+                    message = error.strerror  # the job's name says already which file
                 reporter.error(f"{name(job)}: {message}")
                 results.append({"file": name(job), "error": message})
                 failed = True
@@ -70,6 +71,11 @@ def run(
         if good:
             click.echo(json.dumps(results if len(jobs) > 1 else results[0], indent=2))
     return int(failed)
+
+
+def _is_about(error: OSError, job: str) -> bool:
+    """Whether the error names the job's own file, or none; it may be about its output, or a model file."""
+    return not error.filename or Path(str(error.filename)) == Path(job)
 
 
 def source_name(source: str) -> str:

@@ -41,8 +41,12 @@ def plan(inputs: Sequence[str], output: str | None, default_name: Callable[[str]
     if inputs.count(STREAM) > 1:
         raise click.UsageError("standard input can be read once only")
     several = len(inputs) > 1
+    if output is not None and _is_standard_output(output):
+        output = STREAM  # by whichever name: /dev/stdout, /proc/self/fd/1
     if several and output == STREAM:
         raise click.UsageError("several files cannot be written to standard output; give a folder with -o")
+    if several and output is None and STREAM in inputs:
+        raise click.UsageError("standard input among several files needs a folder for the outputs; give it with -o")
     folder: Path | None = None
     if output is not None and output != STREAM:
         separators = tuple(s for s in (os.sep, os.altsep) if s)
@@ -82,16 +86,32 @@ def read_standard_input() -> bytes:
 
 
 def write(target: Path | None, data: bytes) -> None:
-    """Write a whole file or none: under a temporary name beside it, then renamed. None is standard output."""
+    """Write a whole file or none: under a temporary name beside it, then renamed. None is standard output.
+
+    An OSError names the target, never the temporary file.
+    """
     if target is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    place = Path(os.path.realpath(target))  # a link stays a link
-    if place.exists() and not place.is_file():
-        place.write_bytes(data)  # /dev/null, a pipe: nothing to rename
-        return
-    temporary = place.with_name(f".{place.name[:100]}.{os.urandom(4).hex()}.tmp")
+    try:
+        if is_special(target):
+            target.write_bytes(data)
+        else:
+            _replace(Path(os.path.realpath(target)), data)  # a link stays a link
+    except OSError as error:
+        error.filename, error.filename2 = str(target), None
+        raise
+
+
+def is_special(path: Path) -> bool:
+    """Whether the path is a device, a pipe or a folder: nothing that a rename could replace."""
+    return path.exists() and not path.is_file()
+
+
+def _replace(place: Path, data: bytes) -> None:
+    # 40 characters are at most 160 bytes: with the rest below the 255 that a name may have.
+    temporary = place.with_name(f".{place.name[:40]}.{os.urandom(4).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -137,7 +157,7 @@ def _refuse_clashes(jobs: Sequence[Job], *, force: bool) -> None:
     for job in jobs:
         if job.target is None:
             continue
-        special = job.target.exists() and not job.target.is_file()
+        special = is_special(job.target)
         if special and job.target.is_dir():
             raise BadInput(f"{job.target}: is a folder")
         identity = _identity(job.target)
@@ -148,6 +168,13 @@ def _refuse_clashes(jobs: Sequence[Job], *, force: bool) -> None:
         targets.add(identity)
         if os.path.lexists(job.target) and not special and not force:
             raise BadInput(f"{job.target}: exists; --force overwrites it")
+
+
+def _is_standard_output(name: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(name), os.fstat(sys.stdout.fileno()))  # noqa: PTH116
+    except (OSError, ValueError):
+        return False  # no such file, or no descriptor behind standard output
 
 
 def _identity(path: Path) -> object:

@@ -34,5 +34,4 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
 
 
 def _suffix(job: _files.Job) -> str:
-    special = job.target is None or (job.target.exists() and not job.target.is_file())
-    return ".png" if job.target is None or special else job.target.suffix
+    return ".png" if job.target is None or _files.is_special(job.target) else job.target.suffix

@@ -23,7 +23,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
 
     jobs = _files.plan(inputs, output, lambda stem: f"{stem}.labels.png", force=force)
     for job in jobs:
-        if job.target is not None and job.target.suffix.lower() != ".png" and not job.target.exists():
+        if job.target is not None and job.target.suffix.lower() != ".png" and not _files.is_special(job.target):
             raise BadInput(f"{job.target}: a map of classes is written as .png only")
 
     def work(job: _files.Job, reporter: Reporter) -> None:

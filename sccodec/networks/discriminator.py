@@ -9,7 +9,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class Discriminator(nn.Module):
-    """Logits for patches at 1/8 and 1/16 of the resolution, spectrally normalised, and the features on the way.
+    """Logits for patches at 1/8 and 1/16 of the resolution, and the features on the way.
+
+    Spectral and, after the first layer, instance normalisation, as in the paper: without the latter, four layers of
+    bounded gain leave logits too small to judge with.
 
     Takes image [B, 3, H, W] in [0, 1] and labels int64 [B, h, w]. The labels enter through a projection: the logit is a
     bias plus the inner product of the patch's feature with the embedding of its labels (Miyato and Koyama 2018).
@@ -28,7 +31,7 @@ class Discriminator(nn.Module):
                 nn.Conv2d(3 * w, 4 * w, 4, 2, 1),
             )
         )
-        self.logits = nn.ModuleList(spectral_norm(nn.Conv2d(c * w, 1, 1)) for c in (3, 4))
+        self.logits = nn.ModuleList(nn.Conv2d(c * w, 1, 1) for c in (3, 4))
         self.embeddings = nn.ModuleList(nn.Embedding(classes, c * w) for c in (3, 4))
         for embedding in self.embeddings:
             assert isinstance(embedding, nn.Embedding)
@@ -37,8 +40,9 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor, labels: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         h = F.pixel_unshuffle(image * 2 - 1, 2)
         features = []
-        for conv in self.convs:
-            h = F.leaky_relu(conv(h), 0.2)
+        for i, conv in enumerate(self.convs):
+            h = conv(h) if i == 0 else F.instance_norm(conv(h))
+            h = F.leaky_relu(h, 0.2)
             features.append(h)
         logits = []
         for f, head, embedding in zip(features[2:], self.logits, self.embeddings, strict=True):

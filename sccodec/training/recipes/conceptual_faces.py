@@ -35,7 +35,7 @@ CLASSES = 19
 AFFINE = faces.Affine(rotation=8.0, zoom=0.1, shift=0.05, untouched=0.4)
 TARGET_BYTES = 140.0
 STEPS = (-10, 12)  # quantisation steps in training, as exponents of the scale table's ratio
-WEIGHTS = {"alex": 1.0, "vgg": 0.6, "absolute": 1.0, "adversarial": 0.05, "matching": 0.5, "regression": 0.02}
+WEIGHTS = {"alex": 1.0, "vgg": 0.6, "absolute": 1.0, "adversarial": 0.08, "matching": 0.5, "regression": 0.02}
 ADVERSARIAL_FROM = 1000  # steps; before, the generator learns what the other losses teach
 CROP = 96
 
