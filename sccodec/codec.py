@@ -183,7 +183,10 @@ def labels(data: bytes) -> Picture:
 
 
 def as_picture(image: npt.ArrayLike) -> Picture:
-    """uint8 [H, W, 3], contiguous, from uint8 [H, W], [H, W, 1] or [H, W, 3]; raises BadInput."""
+    """uint8 [H, W, 3], contiguous, from uint8 [H, W], [H, W, 1] or [H, W, 3]; raises BadInput.
+
+    So it does for a picture beyond the limits, which no decoder would take back.
+    """
     array = np.asarray(image)
     if array.dtype != np.uint8:
         raise BadInput(f"the picture's samples are {array.dtype}, they must be uint8")
@@ -191,7 +194,10 @@ def as_picture(image: npt.ArrayLike) -> Picture:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
         raise BadInput(f"the picture's shape is {np.shape(image)}, it must be [H, W], [H, W, 1] or [H, W, 3]")
-    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+    height, width = array.shape[:2]
+    if too_much := container.excess(width, height):
+        raise BadInput(f"the picture is {too_much}")
+    return np.ascontiguousarray(np.broadcast_to(array, (height, width, 3)))
 
 
 def _number(text: str) -> float:

@@ -35,6 +35,8 @@ MAGIC = 0xC5
 VERSION = 1
 MAX_PIXELS = 2**28
 """Largest picture that is read or written unless the caller says otherwise, in pixels."""
+MAX_SIDE = 2**20
+"""Its longest side. Resampling takes memory in proportion to it: 10 GiB for one row of 2^28 pixels."""
 
 _WIDE, _EXTRAS, _SALTS = 8, 4, 4
 _COMPACT_BYTES, _WIDE_BYTES = 13, 21
@@ -60,6 +62,13 @@ class Container:
 def is_scc(data: bytes) -> bool:
     """Whether the bytes begin like a .scc file of any version."""
     return data[:1] == bytes([MAGIC])
+
+
+def excess(width: int, height: int, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> str:
+    """How a picture of that size exceeds the limits, in words; empty where it does not."""
+    if width * height <= max_pixels and max(width, height) <= max_side:
+        return ""
+    return f"{width}x{height} pixels, the limit is {max_pixels} in all and {max_side} a side"
 
 
 def overhead_bytes(container: Container) -> int:
@@ -89,11 +98,11 @@ def serialise(container: Container) -> bytes:
     return start + _crc(start, head, body).to_bytes(2, "big") + head + body
 
 
-def parse(data: bytes, max_pixels: int = MAX_PIXELS) -> Container:
+def parse(data: bytes, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> Container:
     """Read a file; raises BadStream, and nothing else, for bytes that are not one whole, undamaged .scc file.
 
     Nothing is taken from a field before the checks that cover it have passed. max_pixels bounds width *
-    height.
+    height, max_side each of them.
     """
     if not data:
         raise NotScc("the file is empty")
@@ -123,8 +132,8 @@ def parse(data: bytes, max_pixels: int = MAX_PIXELS) -> Container:
     if _crc(data[:2], memoryview(data)[4:]) != int.from_bytes(data[2:4], "big"):
         raise Corrupt("the file is damaged: its bytes do not match their checksum")
     width, height = x + 1, y + 1
-    if width * height > max_pixels:
-        raise TooLarge(f"the file states {width}x{height} pixels, the limit is {max_pixels} in all")
+    if too_much := excess(width, height, max_pixels, max_side):
+        raise TooLarge(f"the file states {too_much}")
     extras, first = _read_extras(data, first) if flags & _EXTRAS else ((), first)
     return Container(tag, width, height, params, data[first:], extras)
 

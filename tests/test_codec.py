@@ -77,7 +77,13 @@ def test_quality_by_argument_or_by_spec(fake_codec: str, picture: Picture) -> No
 
 @pytest.mark.parametrize(
     "bad",
-    [np.zeros((4, 4)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)],
+    [
+        np.zeros((4, 4)),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros(4, np.uint8),
+        np.zeros((2**20 + 1, 1), np.uint8),
+    ],
 )
 def test_arrays_that_are_no_pictures(fake_codec: str, bad: npt.NDArray[np.generic]) -> None:
     with pytest.raises(BadInput):

@@ -121,7 +121,10 @@ def test_dimensions_beyond_the_limit() -> None:
         parse(huge)
     with pytest.raises(TooLarge):
         parse(serialise(PLAIN), max_pixels=256 * 255)
-    assert parse(huge, max_pixels=2**62).width == 2**31
+    assert parse(huge, max_pixels=2**62, max_side=2**31).width == 2**31
+    for width, height in ((2**28, 1), (1, 2**20 + 1)):  # few pixels, but resampling to them takes gigabytes
+        with pytest.raises(TooLarge, match="a side"):
+            parse(serialise(replace(PLAIN, width=width, height=height)))
 
 
 def test_extras_that_lie_about_their_length() -> None:
