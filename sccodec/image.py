@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from sccodec.container import MAX_PIXELS
+from sccodec.container import MAX_PIXELS, excess
 from sccodec.errors import BadInput
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Picture = npt.NDArray[np.uint8]
 Notice = Callable[[str], None]
 
 _ORIENTATION = 0x0112  # EXIF tag
+_JPEG_SIDE = 65500
 _WITH_ALPHA = ("LA", "PA", "La", "RGBA", "RGBa")
 
 
@@ -33,17 +34,14 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
     """The picture in a file or in its bytes, upright, flattened onto white, in sRGB: uint8 [H, W, 3].
 
     notice takes one line for each thing that is not kept. Raises BadInput for what cannot be read or decoded
-    and for more than max_pixels (or more than Pillow's own limit), which is checked before pixels are.
+    and for more than max_pixels, container.MAX_SIDE or Pillow's own limit, which is checked before pixels are read.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks about odd files are many lines long
             with _open(source) as opened:
-                width, height = opened.size
-                if width * height > max_pixels:
-                    raise BadInput(
-                        f"the picture is {width}x{height} pixels, the limit is {max_pixels} in all"
-                    )
+                if too_much := excess(*opened.size, max_pixels):
+                    raise BadInput(f"the picture is {too_much}")
                 if getattr(opened, "is_animated", False):
                     notice("the file holds several pictures: the first is used")
                     opened.seek(0)
@@ -67,10 +65,27 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
 
 
 def save(target: Path | BinaryIO, picture: Picture, suffix: str = ".png") -> None:
-    """Write uint8 [H, W, 3], or [H, W] grey, in the format of the suffix; raises BadInput."""
+    """Write uint8 [H, W, 3], or [H, W] grey, in the format of the suffix.
+
+    Raises BadInput where the format cannot hold the picture, OSError where the target cannot be written.
+    """
     target_format = format_of(suffix)
     options: dict[str, int] = {"quality": 95, "subsampling": 0} if target_format == "JPEG" else {}
-    Image.fromarray(picture).save(target, target_format, **options)
+    height, width = picture.shape[:2]
+    if target_format in ("JPEG", "MPO") and max(width, height) > _JPEG_SIDE:
+        # libjpeg would print a line of its own.
+        raise BadInput(f"{target_format} does not hold {width}x{height} pixels; use .png, for example")
+    try:
+        Image.fromarray(picture).save(target, target_format, **options)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # What a format does not hold is a ValueError, OverflowError, struct.error, RuntimeError, or a bare OSError.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise BadInput(
+            f"{target_format} does not hold the picture ({width}x{height}; {error}); use .png, for example"
+        ) from error
 
 
 def to_bytes(picture: Picture, suffix: str = ".png") -> bytes:
@@ -134,7 +149,9 @@ def _upright(image: PillowImage) -> PillowImage:
 def _to_srgb(image: PillowImage, notice: Notice) -> PillowImage:
     """8-bit RGB of any mode, alpha laid on white."""
     profile = image.info.get("icc_profile")
-    if "transparency" in image.info:
+    if "transparency" in image.info and image.mode.startswith("I"):
+        image = _with_alpha(image, image.info["transparency"])
+    elif "transparency" in image.info:
         image = image.convert("RGBA")
     elif image.mode in ("P", "PA"):
         image = image.convert("RGB" if image.mode == "P" else "RGBA")
@@ -152,6 +169,12 @@ def _to_srgb(image: PillowImage, notice: Notice) -> PillowImage:
     if alpha is None:
         return image
     return Image.composite(image, Image.new("RGB", image.size, (255, 255, 255)), alpha)
+
+
+def _with_alpha(image: PillowImage, clear: int) -> PillowImage:
+    """16-bit grey with one transparent value, as LA; Pillow's own conversion clips all greys to white."""
+    alpha = np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8)
+    return Image.merge("LA", (_to_eight_bits(image), Image.fromarray(alpha)))
 
 
 def _to_eight_bits(image: PillowImage) -> PillowImage:

@@ -69,6 +69,13 @@ def test_sixteen_bits() -> None:
         loaded(stored(Image.fromarray(values.astype(np.int32) * 1000), "tiff"))
 
 
+def test_sixteen_bits_with_a_transparent_value() -> None:
+    """PNG's tRNS: Pillow's own conversion makes everything white."""
+    grey = np.array([[0x1234, 0x4000, 0xFFFF]], np.uint16)
+    data = stored(Image.fromarray(grey), transparency=0x1234)
+    assert loaded(data, "white")[0, :, 0].tolist() == [255, 0x40, 255]
+
+
 def test_floats() -> None:
     ramp = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     assert np.array_equal(loaded(stored(Image.fromarray(ramp), "tiff"))[:, :, 0].ravel(), np.arange(256))
@@ -158,6 +165,8 @@ def test_one_pixel_and_large() -> None:
 def test_limits_are_checked_before_pixels(picture: Picture) -> None:
     with pytest.raises(BadInput, match="limit"):
         image.load(stored(Image.fromarray(picture)), print, max_pixels=767)
+    with pytest.raises(BadInput, match="a side"):
+        image.load(stored(Image.new("L", (2**20 + 1, 1))), print)
     header = b"IHDR" + (2**31 - 1).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
     chunk = len(header[4:]).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
     with pytest.raises(BadInput):
@@ -198,6 +207,16 @@ def test_suffixes(picture: Picture) -> None:
     for suffix in ("", ".xyz", ".scc", ".pdf"):
         with pytest.raises(BadInput, match="png"):
             image.format_of(suffix)
+
+
+def test_what_a_format_does_not_hold(picture: Picture, capfd: pytest.CaptureFixture[str]) -> None:
+    wide = np.zeros((1, 70000, 3), np.uint8)
+    for suffix, content in ((".webp", wide), (".jpg", wide), (".gif", wide), (".tga", wide), (".xbm", picture)):
+        with pytest.raises(BadInput, match=r"use \.png"):
+            image.to_bytes(content, suffix)
+    assert capfd.readouterr().err == ""
+    with pytest.raises(FileNotFoundError):
+        image.save(Path("absent") / "x.png", picture)
 
 
 def test_label_maps_keep_their_classes() -> None:
