@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import subprocess
@@ -16,7 +17,7 @@ import sccodec
 from sccodec import bundle, codec, container
 from sccodec.codecs import conceptual
 from sccodec.entropy.integer import IntegerNetwork, Layer
-from sccodec.errors import BadStream, Corrupt, Desync
+from sccodec.errors import BadStream, Corrupt, Desync, ModelMismatch
 from tests.decode_golden import GOLDEN
 
 SIZES = [(1, 1), (17, 33), (64, 64), (64, 96), (300, 41)]
@@ -102,8 +103,16 @@ def test_a_perturbed_prior_is_noticed() -> None:
             return opened
 
     assert sccodec.decode(data).shape == (64, 64, 3)
-    with pytest.raises((Desync, Corrupt)):
-        Perturbed().decode(data)
+    for read in (Perturbed().decode, Perturbed().labels, Perturbed().info):
+        with pytest.raises((Desync, Corrupt)):
+            read(data)
+
+
+def test_a_model_of_another_bitstream_is_refused() -> None:
+    opened = copy.copy(bundle.default("conceptual", "tiny"))
+    opened.bitstream = conceptual.BITSTREAM + 1
+    with pytest.raises(ModelMismatch, match="update sccodec"):
+        conceptual.Model(opened)
 
 
 SCRIPT = """

@@ -38,7 +38,7 @@ from sccodec.entropy.priors import (
     PriorModel,
     step_factors,
 )
-from sccodec.errors import BadInput, Corrupt
+from sccodec.errors import BadInput, Corrupt, ModelMismatch
 from sccodec.regions import Regions
 
 FACTORS = (8, 4, 2)  # pixels of the working size to a sample of the label map
@@ -95,9 +95,14 @@ class Setting:
 
 
 class Model:
-    """A model file of this codec, and what its parts are for."""
+    """A model file of this codec, and what its parts are for; ModelMismatch for one of another bitstream."""
 
     def __init__(self, opened: Bundle) -> None:
+        if opened.bitstream != BITSTREAM:
+            raise ModelMismatch(
+                f"{opened.path} is of bitstream version {opened.bitstream}, this sccodec reads {BITSTREAM}: "
+                "update sccodec"
+            )
         self.bundle = opened
         self.config = opened.config
         self.size = int(self.config["working_size"])
@@ -239,9 +244,10 @@ class Conceptual:
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
     def labels(self, data: bytes) -> npt.NDArray[np.uint8]:
-        file = container.parse(data)
-        model = self.open(file.tag)
-        return self.code_labels(Reader(file.payload), model, Setting.from_byte(file.params), None)
+        """The map alone, without any network. All sections are read: the check symbol stands behind them."""
+        found = self.read(data)[3]
+        labels: npt.NDArray[np.uint8] = found.labels[found.index[0]].astype(np.uint8)
+        return labels
 
     def info(self, data: bytes) -> Info:
         file, model, reader, found, _, _ = self.read(data)
