@@ -140,6 +140,25 @@ def test_streams(shell: Shell, face: Path, scc: Path, picture: Picture) -> None:
     assert process("decode", "-", stdin=b"").returncode == 1
     assert process("encode", "-", "-", "-m", "fake").returncode == 2
     assert process("encode", "-", "-m", "fake", "--json", stdin=face.read_bytes()).returncode == 2
+    # One picture's bytes and the other's line of text would meet on standard output.
+    assert process("encode", "-", face, "-m", "fake", "--force", stdin=face.read_bytes()).returncode == 2
+    if Path("/dev/stdout").exists():
+        named = process("encode", face, "-m", "fake", "-o", "/dev/stdout")
+        assert named.stdout == scc.read_bytes() and named.returncode == 0
+
+
+def test_closed_standard_streams(shell: Shell, face: Path, scc: Path) -> None:
+    def closed(redirection: str, *args: str) -> subprocess.CompletedProcess[bytes]:
+        command = f'exec "$@" {redirection}'
+        return subprocess.run(
+            ["sh", "-c", command, "sh", sys.executable, str(RUN), *args], capture_output=True, timeout=60
+        )
+
+    done = closed(">&-", "decode", "face.scc")
+    assert done.returncode == 0 and done.stderr == b"" and Path("face.decoded.png").is_file()
+    done = closed("<&-", "decode", "-", "-o", "x.png")
+    assert done.returncode == 1 and b"the file is empty" in done.stderr and done.stderr.count(b"\n") == 1
+    assert closed("2>&-", "decode", "missing.scc").returncode == 1
 
 
 def test_binary_data_stays_off_terminals(shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,8 +202,21 @@ def test_nothing_is_left_when_writing_fails(
         raise OSError(28, "No space left on device", str(target))
 
     monkeypatch.setattr(Path, "replace", refuse)
-    assert "No space left" in shell.fails("decode", scc)
+    assert "face.scc: face.decoded.png: No space left" in shell.fails("decode", scc)
     assert names() == ["face.png", "face.scc"]
+
+
+def test_errors_of_the_output_name_the_output(shell: Shell, scc: Path) -> None:
+    assert f"face.scc: {Path('absent/x.png')}: No such file" in shell.fails("decode", scc, "-o", "absent/x.png")
+    assert shell.fails("decode", "absent.scc") == "sccodec: error: absent.scc: No such file or directory\n"
+    assert shell.fails("info", "./absent.scc") == "sccodec: error: ./absent.scc: No such file or directory\n"
+
+
+def test_the_longest_names_can_be_written(shell: Shell, face: Path) -> None:
+    name = "\N{GRINNING FACE}" * 62  # 248 bytes of the 255 that a name may have
+    face.rename(f"{name}.png")
+    assert shell("encode", f"{name}.png", "-m", "fake")[0] == 0
+    assert names() == [f"{name}.png", f"{name}.scc"]
 
 
 def test_links_and_devices_survive(shell: Shell, face: Path, scc: Path) -> None:
@@ -233,6 +265,9 @@ def test_labels(shell: Shell, scc: Path) -> None:
     with Image.open("face.labels.png") as stored:
         assert stored.mode == "P" and stored.size == (8, 6)
     assert "png" in shell.fails("labels", scc, "-o", "face.jpg")
+    Path("face.jpg").write_bytes(b"precious")
+    assert "png" in shell.fails("labels", scc, "-o", "face.jpg", "--force")
+    assert shell("labels", scc, "-o", os.devnull)[0] == 0
 
 
 # --- what is wrong with files
@@ -319,6 +354,19 @@ def test_an_unexpected_error_is_one_line(shell: Shell, scc: Path, monkeypatch: p
 def test_an_interrupt_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(data: bytes) -> Picture:
         raise KeyboardInterrupt
+
+    monkeypatch.setattr("sccodec.codec.decode", interrupt)
+    code, out, err = shell("decode", scc)
+    assert code == 130 and out == "" and err == "sccodec: error: interrupted\n"
+
+
+def test_an_interrupted_import_is_one_line(
+    shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiled module turns Control-C during its import into an ImportError."""
+
+    def interrupt(data: bytes) -> Picture:
+        raise ImportError("initialization failed") from KeyboardInterrupt()
 
     monkeypatch.setattr("sccodec.codec.decode", interrupt)
     code, out, err = shell("decode", scc)
