@@ -67,6 +67,14 @@ def qualities(faces: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def networks(complexity: dict[str, Any]) -> str:
+    lines = [row("network", "parameters", "MACs at the working size", "used by"), row(*["---"] * 4)]
+    for network in complexity["networks"]:
+        parameters = f"{network['parameters'] / 1e6:.2f} M"
+        lines.append(row(network["network"], parameters, f"{network['gmac']} G", network["used_by"]))
+    return "\n".join(lines)
+
+
 def replace(path: Path, text: str) -> None:
     whole = path.read_text(encoding="utf-8")
     pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.S)
@@ -77,9 +85,8 @@ def replace(path: Path, text: str) -> None:
 
 def main() -> None:
     model = bundle.default("conceptual", "faces").path
-    faces, saving, stream, portrait = (
-        read(n, model.name) for n in ("conceptual_faces", "hyperprior_saving", "stream_estimate", "portrait")
-    )
+    names = ("conceptual_faces", "hyperprior_saving", "stream_estimate", "portrait", "complexity")
+    faces, saving, stream, portrait, complexity = (read(name, model.name) for name in names)
     labels: dict[str, Any] = json.loads((HERE / "results" / "label_maps.json").read_text())
     environment = faces["environment"]
     where = (
@@ -92,7 +99,8 @@ def main() -> None:
     tables = f"{where}\n\n{acceptance(faces, saving, labels, stream)}\n\nOver the quality knob:\n\n{qualities(faces)}"
     picture = f"![original and decoded portraits](benchmarks/results/portrait.png)\n\n{caption}"
     replace(HERE.parent / "README.md", f"{picture}\n\n{tables}")
-    replace(HERE.parent / "models" / f"{model.stem}.md", tables)
+    size = f"The model file has {complexity['file_bytes']} bytes."
+    replace(HERE.parent / "models" / f"{model.stem}.md", f"{tables}\n\n{networks(complexity)}\n\n{size}")
 
 
 if __name__ == "__main__":
