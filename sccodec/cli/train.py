@@ -17,7 +17,7 @@ from sccodec.cli import _recipes
               help="Folder for checkpoint, log and sample pictures.")  # fmt: skip
 @click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(min=0, min_open=True),
               help="Time budget of this run.")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, where there is one.")
 @click.option("--batch", type=click.IntRange(min=1), help="Pictures a step; the recipe's own number by default.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--seed", default=0, show_default=True, help="Of everything random.")

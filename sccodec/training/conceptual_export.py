@@ -31,6 +31,7 @@ from sccodec.networks.label_context import LabelContext, from_state, to_label_mo
 from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.export import graph, write_bundle
+from sccodec.training.state import read_checkpoint
 
 HYPER_RANGE = 40  # the hyper table spans -40..40, the rest is escaped
 CALIBRATION_PICTURES = 200
@@ -45,7 +46,7 @@ def load_networks(checkpoints: Sequence[Path], config: ConceptualConfig) -> dict
 
     weights: dict[str, Mapping[str, Tensor]] = {}
     for path in checkpoints:
-        weights |= torch.load(path, map_location="cpu", weights_only=True)["average"]
+        weights |= read_checkpoint(path)["average"]
     networks: dict[str, nn.Module] = {
         "segmenter": Segmenter(SegmenterConfig(config.classes)),
         "encoder": TextureEncoder(config),
@@ -69,7 +70,7 @@ def describe(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
     """What the model file says of its training: networks, steps and minutes of each checkpoint."""
     rows = []
     for path in checkpoints:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_checkpoint(path)
         minutes = round(state["seconds"] / 60, 1)
         rows.append({"networks": sorted(state["average"]), "steps": state["steps"], "minutes": minutes})
     return rows

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from sccodec.errors import BadInput
 from sccodec.training.data import write_log
-from sccodec.training.state import initialise
+from sccodec.training.state import initialise, read_checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -104,7 +105,10 @@ def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def train(build: Callable[[Options], Task], options: Options, report: Callable[[str], None]) -> Path:
-    """Run a task until its minutes are over; gives the path of the checkpoint."""
+    """Run a task until its minutes are over; gives the path of the checkpoint.
+
+    Raises BadInput where it would overwrite the checkpoint of an earlier training.
+    """
     if "RANK" in os.environ and not dist.is_initialized():
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         if torch.cuda.is_available():
@@ -115,12 +119,14 @@ def train(build: Callable[[Options], Task], options: Options, report: Callable[[
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     checkpoint = options.out / "checkpoint.pt"
+    if checkpoint.exists() and not options.resume:
+        raise BadInput(f"{checkpoint} is an earlier training's: go on with --resume, or choose another folder")
     task = build(options)
     if options.init:
         report(f"from {', '.join(map(str, options.init))}: {', '.join(initialise(task.modules, options.init))}")
     average = {name: clone(task.modules[name]) for name in task.averaged}
     clock = Clock(options.minutes)
-    if options.resume and checkpoint.exists():
+    if checkpoint.exists():
         restore(checkpoint, task, average, clock)
         report(f"resumed at step {clock.steps}")
     rates = {name: [g["lr"] for g in o.param_groups] for name, o in task.optimisers.items()}
@@ -212,7 +218,7 @@ def save(path: Path, task: Task, average: dict[str, nn.Module], clock: Clock, ra
 
 
 def restore(path: Path, task: Task, average: dict[str, nn.Module], clock: Clock) -> None:
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_checkpoint(path)
     for name, module in task.modules.items():
         module.load_state_dict(state["modules"][name])
     for name, module in average.items():
@@ -223,7 +229,8 @@ def restore(path: Path, task: Task, average: dict[str, nn.Module], clock: Clock)
 
 
 def load_average(path: Path, name: str) -> dict[str, Tensor]:
-    """The averaged weights of one network of a checkpoint."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    weights: dict[str, Tensor] = state["average"][name]
-    return weights
+    """The averaged weights of one network of a checkpoint; raises BadInput where it holds none of that name."""
+    weights: dict[str, dict[str, Tensor]] = read_checkpoint(path)["average"]
+    if name not in weights:
+        raise BadInput(f"{path} holds no network {name}; it holds: {', '.join(weights)}")
+    return weights[name]

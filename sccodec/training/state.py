@@ -9,25 +9,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sccodec.errors import BadInput
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Weights as ``<network>.<parameter>`` from a checkpoint (.pt; averages before others), model or state file."""
-    if path.suffix == ".safetensors":
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint of training.loop holds, on the CPU; raises BadInput for a file that is none."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # torch passes on whatever zipfile and its unpickler raise
+        raise BadInput(f"{path} is no checkpoint, or is damaged: {type(error).__name__}") from error
+    if not isinstance(state, dict) or not {"steps", "seconds", "modules", "average"} <= state.keys():
+        raise BadInput(f"{path} is no checkpoint of a training")
+    return state
+
+
+def read_model(path: Path) -> dict[str, Tensor]:
+    """The tensors of a model or state file, by name; raises BadInput for a file that is none."""
+    try:
         return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise BadInput(f"{path} is no model or state file, or is damaged: {error}") from error
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights as ``<network>.<parameter>`` from a checkpoint (.pt; averages before others), model or state file.
+
+    Raises BadInput for any other file.
+    """
+    if path.suffix == ".safetensors":
+        return read_model(path)
+    state = read_checkpoint(path)
     networks = state["modules"] | state["average"]
     return {f"{network}.{name}": value for network, weights in networks.items() for name, value in weights.items()}
 
 
 def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[str]:
-    """Load each network that the files hold whole, a later file before an earlier; gives their names."""
+    """Load each network that the files hold whole, a later file before an earlier; gives their names.
+
+    Raises BadInput where there is none, or where its shapes are not the recipe's.
+    """
     found: dict[str, Tensor] = {}
     for path in paths:
         found |= read_weights(path)
@@ -36,7 +65,10 @@ def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[
         here = {name: found.get(f"{network}.{name}") for name in module.state_dict()}
         weights = {name: value for name, value in here.items() if value is not None}
         if len(weights) == len(here):
-            module.load_state_dict(weights)
+            try:
+                module.load_state_dict(weights)
+            except RuntimeError as error:
+                raise BadInput(f"the network {network} has another shape there than in this recipe") from error
             loaded.append(network)
     if not loaded:
         raise BadInput(f"no network of this recipe is in {', '.join(map(str, paths))}")
@@ -45,7 +77,7 @@ def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[
 
 def write_state(checkpoints: Sequence[Path], model: Path, out: Path) -> None:
     """Write the weights that the checkpoints hold and the model file does not, floats in half precision."""
-    kept = load_file(model)
+    kept = read_model(model)
     rest: dict[str, Tensor] = {}
     for path in checkpoints:
         for name, value in read_weights(path).items():
