@@ -1,0 +1,99 @@
+"""The training loop with a task of one weight: budget, checkpoint, resuming, starting from files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from sccodec.errors import BadInput  # noqa: E402
+from sccodec.training import loop, state  # noqa: E402
+
+
+class Line:
+    """Fits y = w x to w = 3."""
+
+    def __init__(self, width: int = 1) -> None:
+        self.modules = {"line": torch.nn.Linear(width, 1, bias=False)}
+        self.averaged = ("line",)
+        self.optimisers = {"sgd": torch.optim.SGD(self.modules["line"].parameters(), lr=0.1)}
+        self.batch = 4
+        torch.nn.init.zeros_(self.modules["line"].weight)
+
+    def step(self, batch: int, rng: np.random.Generator, clock: loop.Clock) -> dict[str, float]:
+        x = torch.from_numpy(rng.random((batch, self.modules["line"].in_features), np.float32))
+        loss = ((self.modules["line"](x) - 3 * x.sum(1, keepdim=True)) ** 2).mean()
+        self.optimisers["sgd"].zero_grad()
+        loss.backward()
+        self.optimisers["sgd"].step()
+        return {"loss": loss.item()}
+
+    def validate(self, modules: dict[str, Any]) -> tuple[dict[str, float], np.ndarray]:
+        return {"weight": modules["line"].weight[0, 0].item()}, np.zeros((2, 2, 3), np.uint8)
+
+
+def run(folder: Path, build: Callable[[loop.Options], Line] = lambda options: Line(), **options: Any) -> list[str]:
+    """Train for half a second; gives what was reported."""
+    heard: list[str] = []
+    made = loop.Options(data=folder, out=folder / "run", minutes=0.5 / 60, **options)
+    assert loop.train(build, made, heard.append) == folder / "run" / "checkpoint.pt"
+    return heard
+
+
+def test_a_run_leaves_checkpoint_log_and_samples(tmp_path: Path) -> None:
+    heard = run(tmp_path)
+    found = state.read_checkpoint(tmp_path / "run" / "checkpoint.pt")
+    assert found["steps"] > 10 and 0.4 < found["seconds"] < 30
+    weight = loop.load_average(tmp_path / "run" / "checkpoint.pt", "line")["weight"].item()
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["validation"]["weight"] == pytest.approx(weight, abs=1e-3)
+    assert 0.5 < weight < 3.5 and "validation" in heard[-1]
+    assert len(list((tmp_path / "run").glob("sample-*.png"))) == 1
+    with pytest.raises(BadInput, match="holds: line"):
+        loop.load_average(tmp_path / "run" / "checkpoint.pt", "curve")
+
+
+def test_resuming_goes_on_and_nothing_else_touches_a_checkpoint(tmp_path: Path) -> None:
+    run(tmp_path, resume=True)  # nothing to resume yet: the same command starts and goes on
+    path = tmp_path / "run" / "checkpoint.pt"
+    before, first = path.read_bytes(), state.read_checkpoint(path)
+    with pytest.raises(BadInput, match="--resume"):
+        run(tmp_path)
+    assert path.read_bytes() == before
+    assert f"resumed at step {first['steps']}" in run(tmp_path, resume=True)
+    second = state.read_checkpoint(path)
+    assert second["steps"] > first["steps"] and second["seconds"] > first["seconds"]
+    assert second["optimisers"]["sgd"]["param_groups"][0]["lr"] == 0.1  # not where the cool-down left it
+
+
+def test_starting_from_files(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    run(tmp_path / "a")
+    path = tmp_path / "a" / "run" / "checkpoint.pt"
+    weight = loop.load_average(path, "line")["weight"]
+    task = Line()
+    assert state.initialise(task.modules, [path]) == ["line"]
+    assert torch.equal(task.modules["line"].weight, weight)
+    with pytest.raises(BadInput, match="no network"):
+        state.initialise({"curve": torch.nn.Linear(1, 1)}, [path])
+    with pytest.raises(BadInput, match="shape"):
+        state.initialise(Line(2).modules, [path])
+
+
+def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:
+    torch.save({"steps": 1}, tmp_path / "other.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    (tmp_path / "text.pt").write_text("hi")
+    (tmp_path / "empty.pt").touch()
+    (tmp_path / "text.safetensors").write_text("hi")
+    for path in sorted(tmp_path.iterdir()):
+        with pytest.raises(BadInput, match=path.name):
+            state.read_weights(path)
+    with pytest.raises(FileNotFoundError):
+        state.read_weights(tmp_path / "absent.pt")
