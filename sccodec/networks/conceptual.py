@@ -114,21 +114,23 @@ class Modulated(nn.Module):
     leave seams between tiles.
     """
 
-    def __init__(self, channels: int, inner: int, style: int) -> None:
+    def __init__(self, channels: int, inner: int, style: int, *, noisy: bool) -> None:
         super().__init__()
         self.modulation = nn.Conv2d(style, 2 * channels, 1)
         self.conv1 = nn.Conv2d(channels, inner, 3, padding=1)
         self.conv2 = nn.Conv2d(inner, channels, 3, padding=1)
-        self.noise = nn.Parameter(torch.zeros(1, inner, 1, 1))
+        self.noise = nn.Parameter(torch.zeros(1, inner, 1, 1)) if noisy else None
         with torch.no_grad():
             self.modulation.weight *= 0.3
             self.conv2.weight *= 0.3
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
         gamma, beta = self.modulation(style).chunk(2, 1)
         h = x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4)
         h = self.conv1(F.leaky_relu(h * (1 + gamma) + beta, 0.125))
-        h = self.conv2(F.leaky_relu(h + noise * self.noise, 0.125))
+        if self.noise is not None and noise is not None:
+            h = h + noise * self.noise
+        h = self.conv2(F.leaky_relu(h, 0.125))
         result: Tensor = x + h
         return result
 
@@ -161,7 +163,7 @@ class Generator(nn.Module):
             zip(config.widths, config.inner, config.blocks, strict=True)
         ):
             style = s // 2 if i == 3 else s
-            levels.append(nn.ModuleList(Modulated(width, inner, style) for _ in range(count)))
+            levels.append(nn.ModuleList(Modulated(width, inner, style, noisy=i >= 2) for _ in range(count)))
             if i < 3:
                 ups.append(nn.Conv2d(width, 4 * config.widths[i + 1], 1))
         self.levels, self.ups = nn.ModuleList(levels), nn.ModuleList(ups)
@@ -199,9 +201,8 @@ class Generator(nn.Module):
         spread = self.detail(resize(detail, style16))
         place = coordinates.expand(style16.shape[0], -1, -1, -1).to(style16.dtype)
         h = self.enter(torch.cat([style16, spread, place], 1))
-        silent = torch.zeros_like(noise4[:, :, :1, :1])
         styles = (style16, style8, style4, style2)
-        for i, (style, plane) in enumerate(zip(styles, (silent, silent, noise4, noise2), strict=True)):
+        for i, (style, plane) in enumerate(zip(styles, (None, None, noise4, noise2), strict=True)):
             for block in self.levels[i]:  # type: ignore[attr-defined]
                 h = block(h, style, plane)
             if i < 3:
