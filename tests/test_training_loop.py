@@ -1,8 +1,7 @@
-"""The training loop with a task of one weight: budget, checkpoint, resuming, starting from files."""
+"""What training refuses: to overwrite an earlier checkpoint, and files that hold none of its networks."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,40 +45,21 @@ def run(folder: Path, build: Callable[[loop.Options], Line] = lambda options: Li
     return heard
 
 
-def test_a_run_leaves_checkpoint_log_and_samples(tmp_path: Path) -> None:
-    heard = run(tmp_path)
-    found = state.read_checkpoint(tmp_path / "run" / "checkpoint.pt")
-    assert found["steps"] > 10 and 0.4 < found["seconds"] < 30
-    weight = loop.load_average(tmp_path / "run" / "checkpoint.pt", "line")["weight"].item()
-    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert rows[-1]["validation"]["weight"] == pytest.approx(weight, abs=1e-3)
-    assert 0.5 < weight < 3.5 and "validation" in heard[-1]
-    assert len(list((tmp_path / "run").glob("sample-*.png"))) == 1
-    with pytest.raises(BadInput, match="holds: line"):
-        loop.load_average(tmp_path / "run" / "checkpoint.pt", "curve")
-
-
-def test_resuming_goes_on_and_nothing_else_touches_a_checkpoint(tmp_path: Path) -> None:
-    run(tmp_path, resume=True)  # nothing to resume yet: the same command starts and goes on
+def test_only_resuming_touches_an_earlier_checkpoint(tmp_path: Path) -> None:
+    run(tmp_path, resume=True)  # nothing to resume yet: one command line starts a training and goes on with it
     path = tmp_path / "run" / "checkpoint.pt"
-    before, first = path.read_bytes(), state.read_checkpoint(path)
+    before, steps = path.read_bytes(), state.read_checkpoint(path)["steps"]
     with pytest.raises(BadInput, match="--resume"):
         run(tmp_path)
     assert path.read_bytes() == before
-    assert f"resumed at step {first['steps']}" in run(tmp_path, resume=True)
-    second = state.read_checkpoint(path)
-    assert second["steps"] > first["steps"] and second["seconds"] > first["seconds"]
-    assert second["optimisers"]["sgd"]["param_groups"][0]["lr"] == 0.1  # not where the cool-down left it
+    assert f"resumed at step {steps}" in run(tmp_path, resume=True)
 
 
-def test_starting_from_files(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    run(tmp_path / "a")
-    path = tmp_path / "a" / "run" / "checkpoint.pt"
-    weight = loop.load_average(path, "line")["weight"]
-    task = Line()
-    assert state.initialise(task.modules, [path]) == ["line"]
-    assert torch.equal(task.modules["line"].weight, weight)
+def test_networks_that_are_missing_or_of_another_shape(tmp_path: Path) -> None:
+    run(tmp_path)
+    path = tmp_path / "run" / "checkpoint.pt"
+    with pytest.raises(BadInput, match="holds: line"):
+        loop.load_average(path, "curve")
     with pytest.raises(BadInput, match="no network"):
         state.initialise({"curve": torch.nn.Linear(1, 1)}, [path])
     with pytest.raises(BadInput, match="shape"):

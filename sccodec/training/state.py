@@ -27,7 +27,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # torch passes on whatever zipfile and its unpickler raise
         raise BadInput(f"{path} is no checkpoint, or is damaged: {type(error).__name__}") from error
-    if not isinstance(state, dict) or not {"steps", "seconds", "modules", "average"} <= state.keys():
+    if not isinstance(state, dict) or not {"modules", "average"} <= state.keys():
         raise BadInput(f"{path} is no checkpoint of a training")
     return state
 
