@@ -15,19 +15,17 @@ suffix a line, the preferred first) says which one encodes; decoding takes the o
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
 import os
 import re
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sccodec.engine import Network, Settings
-from sccodec.errors import ModelMismatch, ModelNotFound, SccodecError
+from sccodec.errors import ModelMismatch, ModelNotFound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,7 +166,6 @@ class Bundle:
             raise ModelMismatch(f"{model.path} says inside that it is {named[0]}-{named[1]}")
         self._file = file
         self._names = frozenset(file.keys())
-        self._locks = {name: threading.Lock() for name in self.networks}
 
     @property
     def networks(self) -> list[str]:
@@ -189,25 +186,7 @@ class Bundle:
     def network(self, name: str) -> Network:
         """A network, loaded on first use; ModelMismatch where the file has none of that name."""
         graph = self.array(GRAPH + name)
-        with self._locks[name]:
-            if name not in self._networks:
-                weights = {n.removeprefix(f"{name}."): v for n, v in self.arrays(f"{name}.").items()}
-                self._networks[name] = Network(graph.tobytes(), weights, self._settings)
+        if name not in self._networks:
+            weights = {n.removeprefix(f"{name}."): v for n, v in self.arrays(f"{name}.").items()}
+            self._networks[name] = Network(graph.tobytes(), weights, self._settings)
         return self._networks[name]
-
-    def prefetch(self, *names: str) -> None:
-        """Start to load networks, in this order, and go on: they will be needed after other work.
-
-        Loading takes as long as decoding a small file's symbols, and leaves Python's lock free for most of it. What
-        goes wrong is raised by ``network``.
-        """
-        missing = [name for name in names if name not in self._networks]
-
-        def load() -> None:
-            with contextlib.suppress(SccodecError):
-                for name in missing:
-                    self.network(name)
-
-        if missing:
-            # No daemon: a process must not end while ONNX Runtime is at work in it.
-            threading.Thread(target=load, name="sccodec prefetch").start()
