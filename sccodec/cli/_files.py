@@ -53,7 +53,7 @@ def plan(inputs: Sequence[str], output: str | None, default_name: Callable[[str]
         if several or output.endswith(separators) or Path(output).is_dir():
             folder = Path(output)
             if folder.exists() and not folder.is_dir():
-                raise click.UsageError(f"{output!r} is a file, several inputs need a folder")
+                raise click.UsageError(f"{output!r} is a file, and not a folder for the outputs")
     jobs = [_job(name, output, folder, default_name) for name in inputs]
     _refuse_clashes(jobs, force=force)
     if folder is not None:
