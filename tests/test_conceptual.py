@@ -115,6 +115,27 @@ def test_a_model_of_another_bitstream_is_refused() -> None:
         conceptual.Model(opened)
 
 
+@pytest.mark.parametrize("config", [{}, {"working_size": "wide"}, {"working_size": 64, "classes": None}, []])
+def test_a_model_without_its_configuration_is_refused(config: object) -> None:
+    opened = copy.copy(bundle.default("conceptual", "tiny"))
+    opened.config = config
+    with pytest.raises(ModelMismatch, match="configuration"):
+        conceptual.Model(opened)
+
+
+def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sccodec.encode(picture(64, 64), "conceptual:tiny")
+
+    def refuse(self: bundle.Bundle, name: str) -> None:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(bundle.Bundle, "network", refuse)
+    assert codec.labels(data).shape == (8, 8)
+    assert sccodec.info(data).width == 64
+    with pytest.raises(AssertionError, match="generator"):
+        sccodec.decode(data)
+
+
 SCRIPT = """
 import hashlib, sys
 import numpy as np

@@ -81,7 +81,7 @@ class Setting:
 
     @staticmethod
     def from_byte(value: int) -> Setting:
-        """Raises Corrupt for a byte that no encoder writes."""
+        """Raises Corrupt where the map's scale does not exist; every exponent does."""
         if value >> 6 >= len(FACTORS):
             raise Corrupt("the file is damaged: it states a scale of the label map that does not exist")
         return Setting(FACTORS[value >> 6], (value & 63) - STEP_LIMIT - 1)
@@ -95,7 +95,7 @@ class Setting:
 
 
 class Model:
-    """A model file of this codec, and what its parts are for; ModelMismatch for one of another bitstream."""
+    """A model file of this codec, and what its parts are for; ModelMismatch for one of another kind."""
 
     def __init__(self, opened: Bundle) -> None:
         if opened.bitstream != BITSTREAM:
@@ -105,10 +105,11 @@ class Model:
             )
         self.bundle = opened
         self.config = opened.config
-        self.size = int(self.config["working_size"])
-        self.priors = PriorModel.from_arrays(
-            opened.arrays("tables.") | opened.arrays("integer."), self.config
-        )
+        try:
+            self.size = int(self.config["working_size"])
+            self.priors = PriorModel.from_arrays(opened.arrays("tables.") | opened.arrays("integer."), self.config)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelMismatch(f"{opened.path} lacks part of its configuration, or it is malformed: {error}") from error
         self.label_model = labelmap.LabelModel.from_arrays(opened.arrays("labels."), "labels")
 
     @property
