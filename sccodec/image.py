@@ -39,9 +39,8 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks about odd files are many lines long
-            with _open(source) as opened:
-                if too_much := excess(*opened.size, max_pixels):
-                    raise BadInput(f"the picture is {too_much}")
+            with _open(source, max_pixels) as opened:
+                _check_size(opened.size, max_pixels)
                 if getattr(opened, "is_animated", False):
                     notice("the file holds several pictures: the first is used")
                     opened.seek(0)
@@ -117,7 +116,8 @@ def format_of(suffix: str) -> str:
     return found
 
 
-def _open(source: Path | bytes) -> PillowImage:
+def _open(source: Path | bytes, max_pixels: int) -> PillowImage:
+    """The picture, not yet decoded; HEIC is, after a check of its size."""
     try:
         return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except UnidentifiedImageError:
@@ -126,10 +126,15 @@ def _open(source: Path | bytes) -> PillowImage:
             raise
     import pillow_heif
 
-    heif: PillowImage = pillow_heif.open_heif(
-        io.BytesIO(source) if isinstance(source, bytes) else source
-    ).to_pillow()
+    file = pillow_heif.open_heif(io.BytesIO(source) if isinstance(source, bytes) else source)
+    _check_size(file.size, max_pixels)
+    heif: PillowImage = file.to_pillow()
     return heif
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    if too_much := excess(*size, max_pixels):
+        raise BadInput(f"the picture is {too_much}")
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -144,7 +144,7 @@ def test_animations_give_their_first_picture(picture: Picture) -> None:
     )
 
 
-def test_heic_and_avif(picture: Picture) -> None:
+def test_heic_and_avif(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     import pillow_heif
 
     buffer = io.BytesIO()
@@ -152,6 +152,9 @@ def test_heic_and_avif(picture: Picture) -> None:
         buffer, quality=90
     )
     assert loaded(buffer.getvalue()).shape == (96, 128, 3)
+    with monkeypatch.context() as patch, pytest.raises(BadInput, match="limit"):
+        patch.delattr(pillow_heif.HeifFile, "to_pillow")  # which decodes
+        image.load(buffer.getvalue(), print, max_pixels=96 * 127)
     Image.init()
     if "AVIF" in Image.SAVE:
         assert loaded(stored(Image.fromarray(picture), "avif")).shape == picture.shape
