@@ -109,7 +109,7 @@ class Model:
             self.size = int(self.config["working_size"])
             self.priors = PriorModel.from_arrays(opened.arrays("tables.") | opened.arrays("integer."), self.config)
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelMismatch(f"{opened.path} lacks part of its configuration, or it is malformed: {error}") from error
+            raise ModelMismatch(f"{opened.path} has no configuration that can be used: {error}") from error
         self.label_model = labelmap.LabelModel.from_arrays(opened.arrays("labels."), "labels")
 
     @property
