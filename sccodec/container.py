@@ -158,9 +158,7 @@ def _prefix_passes(running: int, body: bytes, check: int) -> bool:
 def _write_extras(extras: tuple[tuple[int, bytes], ...]) -> bytes:
     if not extras:
         return b""
-    return bytes([len(extras)]) + b"".join(
-        struct.pack(">BI", kind, len(data)) + data for kind, data in extras
-    )
+    return bytes([len(extras)]) + b"".join(struct.pack(">BI", kind, len(data)) + data for kind, data in extras)
 
 
 def _read_extras(data: bytes, position: int) -> tuple[tuple[tuple[int, bytes], ...], int]:

@@ -110,9 +110,7 @@ def format_of(suffix: str) -> str:
         Image.init()
     found = Image.EXTENSION.get(suffix.lower())
     if found is None or found not in Image.SAVE or found == "PDF":
-        raise BadInput(
-            f"no picture format is written to {suffix or 'names without a suffix'!r}; use .png, for example"
-        )
+        raise BadInput(f"no picture format is written to {suffix or 'names without a suffix'!r}; use .png, for example")
     return found
 
 
@@ -187,9 +185,7 @@ def _to_eight_bits(image: PillowImage) -> PillowImage:
     values = np.asarray(image).astype(np.float64 if image.mode == "F" else np.int64)
     white = 1 if image.mode == "F" else 65535
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= white):
-        raise BadInput(
-            f"the picture's samples are not within 0 and {white}: convert it to 8 or 16 bits first"
-        )
+        raise BadInput(f"the picture's samples are not within 0 and {white}: convert it to 8 or 16 bits first")
     return Image.fromarray(np.floor(values * (255 / white) + 0.5).astype(np.uint8))
 
 

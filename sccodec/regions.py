@@ -108,9 +108,7 @@ def noise(height: int, width: int) -> NDArray[Any]:
     """
     y = np.arange(height, dtype=np.uint64)[:, None]
     x = np.arange(width, dtype=np.uint64)[None, :]
-    h = (y * np.uint64(0x9E3779B1) + x * np.uint64(0x85EBCA77) + np.uint64(0x27D4EB2F)) & np.uint64(
-        0xFFFFFFFF
-    )
+    h = (y * np.uint64(0x9E3779B1) + x * np.uint64(0x85EBCA77) + np.uint64(0x27D4EB2F)) & np.uint64(0xFFFFFFFF)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
         h ^= h >> np.uint64(shift)
         h = (h * np.uint64(factor)) & np.uint64(0xFFFFFFFF)

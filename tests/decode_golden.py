@@ -32,11 +32,7 @@ def main() -> int:
 
     from sccodec import codec, image
 
-    print(
-        ", ".join(
-            f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "onnxruntime", "constriction")
-        )
-    )
+    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "onnxruntime", "constriction")))
     manifest = GOLDEN / "golden.json"
     if not manifest.is_file():
         if not codec.names():

@@ -81,9 +81,7 @@ def test_sheets_show_every_picture_and_stay_outside_the_repository(bench: Module
     [({"lpips_alex": 0.19}, "aim"), ({"lpips_alex": 0.25}, "floor"), ({"lpips_alex": 0.31}, "missed"),
      ({"psnr_db": 20.5}, "aim"), ({"segmenter_miou": 0.65}, "floor"), ({"segmenter_miou": 0.5}, "missed")],
 )  # fmt: skip
-def test_the_table_judges_in_the_right_direction(
-    bench: ModuleType, figures: dict[str, Any], verdict: str
-) -> None:
+def test_the_table_judges_in_the_right_direction(bench: ModuleType, figures: dict[str, Any], verdict: str) -> None:
     assert bench.table(figures).splitlines()[-1].split("|")[-2].strip() == verdict
 
 

@@ -150,9 +150,7 @@ def test_earlier_folders_win(models: Path, tmp_path: Path, monkeypatch: pytest.M
     first, second = write(models, offset=1), write(tmp_path / "more", offset=2)
     import os
 
-    monkeypatch.setenv(
-        "SCCODEC_MODELS", os.pathsep.join([str(tmp_path / "none"), str(models), str(tmp_path / "more")])
-    )
+    monkeypatch.setenv("SCCODEC_MODELS", os.pathsep.join([str(tmp_path / "none"), str(models), str(tmp_path / "more")]))
     assert bundle.default("toy").tag == tag_of(first)
     assert bundle.find(tag_of(second)).tag == tag_of(second)
     assert [m.tag for m in bundle.installed() if m.codec == "toy"] == [tag_of(first), tag_of(second)]
@@ -189,9 +187,7 @@ def test_optimisation_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
         (adding_graph(), {"offset": np.zeros(4, np.float16)}),
     ],
 )
-def test_a_network_that_does_not_fit_its_weights_is_refused(
-    graph: bytes, weights: dict[str, np.ndarray]
-) -> None:
+def test_a_network_that_does_not_fit_its_weights_is_refused(graph: bytes, weights: dict[str, np.ndarray]) -> None:
     with pytest.raises(ModelMismatch) as caught:
         Network(graph, weights, Settings(1))
     assert "\n" not in str(caught.value)

@@ -360,9 +360,7 @@ def test_an_interrupt_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.M
     assert code == 130 and out == "" and err == "sccodec: error: interrupted\n"
 
 
-def test_an_interrupted_import_is_one_line(
-    shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_import_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiled module turns Control-C during its import into an ImportError."""
 
     def interrupt(data: bytes) -> Picture:

@@ -38,9 +38,7 @@ def test_any_spec_round_trips(fake_codec: str) -> None:
     check()
 
 
-@pytest.mark.parametrize(
-    "text", ["fake:", "fake:,", "fake:a,b", "fake:q=", "fake:=3", "fake:q=1,q=2", "fake:a b"]
-)
+@pytest.mark.parametrize("text", ["fake:", "fake:,", "fake:a,b", "fake:q=", "fake:=3", "fake:q=1,q=2", "fake:a b"])
 def test_malformed_specs(fake_codec: str, text: str) -> None:
     with pytest.raises(BadInput):
         Spec.parse(text)

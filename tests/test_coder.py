@@ -53,9 +53,7 @@ def test_reads_what_was_written(seed: int, n: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(symbols=st.lists(st.sampled_from([0, 0, 0, 1, 2]), max_size=60), n_rows=st.integers(0, 3))
 def test_stream_is_the_shortest_that_decodes(symbols: list[int], n_rows: int) -> None:
-    freq = np.tile(
-        np.array([[65000, 400, 136], [16, 65504, 16], [1, 1, 65534], [60000, 5000, 536]][n_rows]), (60, 1)
-    )
+    freq = np.tile(np.array([[65000, 400, 136], [16, 65504, 16], [1, 1, 65534], [60000, 5000, 536]][n_rows]), (60, 1))
     writer = Writer()
     writer.frequencies("s", symbols, freq[: len(symbols)])
     data = writer.finish()

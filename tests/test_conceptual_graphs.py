@@ -70,7 +70,5 @@ def test_a_graph_computes_what_torch_does(
     weights = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
     for settings in (Settings(1), Settings(2, optimise=False)):
         outputs = Network(tensors[f"graph.{name}"].tobytes(), weights, settings).run(given)
-        for output, tensor in zip(
-            outputs, expected if isinstance(expected, tuple) else (expected,), strict=True
-        ):
+        for output, tensor in zip(outputs, expected if isinstance(expected, tuple) else (expected,), strict=True):
             np.testing.assert_allclose(output, tensor.numpy(), rtol=1e-5, atol=1e-4)

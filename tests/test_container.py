@@ -20,8 +20,7 @@ CONTAINERS = st.builds(
     height=SMALL | st.integers(1, 2**14),
     params=st.integers(0, 255),
     payload=st.binary(max_size=600),
-    extras=st.just(())
-    | st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=20)), max_size=3).map(tuple),
+    extras=st.just(()) | st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=20)), max_size=3).map(tuple),
 )
 PLAIN = Container(b"\x01\x02\x03\x04", 256, 256, 7, bytes(range(180)))
 
@@ -91,9 +90,7 @@ def test_layout() -> None:
     data = serialise(Container(b"\xde\xad\xbe\xef", 256, 3, 9, b"xy"))
     assert data.hex() == "c510" + data[2:4].hex() + "0f" + "deadbeef" + "09" + "0ff002" + "7879"
     wide = serialise(Container(b"\xde\xad\xbe\xef", 4097, 3, 9, b"xy"))
-    assert (
-        wide.hex() == "c518" + wide[2:4].hex() + "00000017" + "deadbeef" + "09" + "0000100000000002" + "7879"
-    )
+    assert wide.hex() == "c518" + wide[2:4].hex() + "00000017" + "deadbeef" + "09" + "0000100000000002" + "7879"
     assert data[2:4].hex() == "43de"
 
 

@@ -44,9 +44,7 @@ class Everything(nn.Module):
         self.strength = nn.Parameter(torch.full((1, c, 1, 1), 0.1))
         self.leave = nn.Conv2d(c, 12, 3, padding=1)
 
-    def forward(
-        self, labels: Tensor, index: Tensor, textures: Tensor, noise: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, labels: Tensor, index: Tensor, textures: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         rows = self.texture(textures)
         placed = torch.cat([self.embedding(labels), rows[index]], 3).permute(0, 3, 1, 2)
         h = F.leaky_relu(self.norm(self.dense(placed)), 0.125)
@@ -88,9 +86,7 @@ def everything() -> tuple[nn.Module, bytes, dict[str, np.ndarray]]:
         module.norm.running_mean += torch.randn(8)
         module.norm.running_var += torch.rand(8)
         module.norm.weight += torch.randn(8)
-    graph, weights = export.graph(
-        module, "everything", everything_inputs(32, 48, 3), AXES, ["image", "style"]
-    )
+    graph, weights = export.graph(module, "everything", everything_inputs(32, 48, 3), AXES, ["image", "style"])
     return export.prepare(module), graph, {k.removeprefix("everything."): v for k, v in weights.items()}
 
 

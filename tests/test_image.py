@@ -148,9 +148,7 @@ def test_heic_and_avif(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> Non
     import pillow_heif
 
     buffer = io.BytesIO()
-    pillow_heif.from_pillow(Image.fromarray(np.repeat(np.repeat(picture, 4, 0), 4, 1))).save(
-        buffer, quality=90
-    )
+    pillow_heif.from_pillow(Image.fromarray(np.repeat(np.repeat(picture, 4, 0), 4, 1))).save(buffer, quality=90)
     assert loaded(buffer.getvalue()).shape == (96, 128, 3)
     with monkeypatch.context() as patch, pytest.raises(BadInput, match="limit"):
         patch.delattr(pillow_heif.HeifFile, "to_pillow")  # which decodes

@@ -22,9 +22,7 @@ def modules_after(statement: str) -> set[str]:
     """The modules that a fresh process has imported after the statement."""
     show = "print('\\n'.join(sys.modules), file=sys.stderr)"
     code = f"import sys\ntry:\n    {statement}\nexcept SystemExit:\n    pass\n{show}"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     return set(done.stderr.split())
 
 
@@ -45,9 +43,7 @@ def test_no_module_outside_training_imports_training_or_torch_at_start() -> None
     for path in PACKAGE.rglob("*.py"):
         if path.relative_to(PACKAGE).parts[0] in TRAINING_SIDE:
             continue
-        for node in ast.parse(
-            path.read_text(encoding="utf-8")
-        ).body:  # top level: functions may import lazily
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:  # top level: functions may import lazily
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]

@@ -52,15 +52,11 @@ def test_is_exact() -> None:
     network = IntegerNetwork((Layer(weight, bias, 9), Layer(weight[:, :9], bias, 17)), 0, 0)
     got = network.run(x)
     for row, result in zip(x.tolist(), got.tolist(), strict=True):
-        a = [
-            (sum(w * v for w, v in zip(line, row, strict=True)) + b + 256) >> 9
-            for line, b in layer(weight, bias)
-        ]
+        a = [(sum(w * v for w, v in zip(line, row, strict=True)) + b + 256) >> 9 for line, b in layer(weight, bias)]
         a = [max(-32767, min(32767, max(v, v >> 3))) for v in a]
         short = weight[:, :9]
         out = [
-            (sum(w * v for w, v in zip(line, a, strict=True)) + b + (1 << 16)) >> 17
-            for line, b in layer(short, bias)
+            (sum(w * v for w, v in zip(line, a, strict=True)) + b + (1 << 16)) >> 17 for line, b in layer(short, bias)
         ]
         assert result == [max(-(1 << 30), min(1 << 30, v)) for v in out]
 

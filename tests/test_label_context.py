@@ -46,9 +46,7 @@ def test_integers_lose_next_to_no_rate() -> None:
             parameter.normal_(0, 0.1)
     rng = np.random.default_rng(0)
     maps = labels_faces.pyramid_of(discs(rng))
-    columns = [
-        np.concatenate(c) for c in zip(*(labels_faces.sample(m, 1100, rng) for m in maps), strict=True)
-    ]
+    columns = [np.concatenate(c) for c in zip(*(labels_faces.sample(m, 1100, rng) for m in maps), strict=True)]
     network.remember(*(torch.from_numpy(c) for c in columns[:3]))
     model = to_label_model(network)
     for labels in maps:

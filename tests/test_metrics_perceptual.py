@@ -72,9 +72,7 @@ def test_lower_precision_and_channels_last_change_little(made_up: Path) -> None:
     torch.testing.assert_close(low, metric(x, y), rtol=0.03, atol=0)
 
 
-def test_missing_weights_and_unknown_trunks_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_weights_and_unknown_trunks_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCCODEC_LPIPS", raising=False)
     with pytest.raises(BadInput, match="SCCODEC_LPIPS"):
         find_weights("alex", None)
@@ -90,9 +88,7 @@ def test_vgg_is_compared_after_the_last_layer_of_each_block() -> None:
 
 @real
 @pytest.mark.parametrize(("trunk", "low", "high"), [("alex", 0.2, 0.7), ("vgg", 0.2, 0.7)])
-def test_jpeg_artefacts_are_at_a_plausible_distance_and_fall_with_quality(
-    trunk: str, low: float, high: float
-) -> None:
+def test_jpeg_artefacts_are_at_a_plausible_distance_and_fall_with_quality(trunk: str, low: float, high: float) -> None:
     metric = Metric(trunk)
     ramp = np.linspace(0, 255, 128, dtype=np.uint8)
     noise = np.random.default_rng(0).normal(0, 12, (128, 128, 3))

@@ -121,16 +121,12 @@ class Model:
         side = self.size // setting.factor
         return side, side
 
-    def analyse(
-        self, image: Floats, setting: Setting
-    ) -> tuple[npt.NDArray[np.uint8], Regions, Floats, Floats]:
+    def analyse(self, image: Floats, setting: Setting) -> tuple[npt.NDArray[np.uint8], Regions, Floats, Floats]:
         """Labels, regions, textures [K, textures] and detail [cells, channels] of image [1, 3, S, S] in [0, 1]."""
         (logits,) = self.bundle.network("segmenter").run({"image": image})
         labels = choose_labels(logits[0], self.map_shape(setting))
         found = regions.find_regions(labels[None], self.priors.parents)
-        features, detail = self.bundle.network("encoder").run(
-            {"image": image, "labels": labels[None].astype(np.int64)}
-        )
+        features, detail = self.bundle.network("encoder").run({"image": image, "labels": labels[None].astype(np.int64)})
         return (
             labels,
             found,
@@ -184,18 +180,14 @@ class Conceptual:
         if self.finds_no_subject(model, labels):
             notice("no face was found in the picture: this model knows faces only, expect little likeness")
         payload = self.write(model, setting, labels, found, t, detail)
-        return container.serialise(
-            container.Container(model.bundle.tag, width, height, setting.to_byte(), payload)
-        )
+        return container.serialise(container.Container(model.bundle.tag, width, height, setting.to_byte(), payload))
 
     def open(self, tag: bytes) -> Model:
         return Model(bundle.find(tag))
 
     def finds_no_subject(self, model: Model, labels: npt.NDArray[np.uint8]) -> bool:
         subject = model.config.get("subject")
-        return subject is not None and bool(
-            np.isin(labels, subject["labels"]).mean() < subject["least_share"]
-        )
+        return subject is not None and bool(np.isin(labels, subject["labels"]).mean() < subject["least_share"])
 
     def write(
         self,

@@ -82,9 +82,7 @@ class Coder:
             result[escaped] = self._escapes(section, wanted, bottom, top[escaped])
         return self._note(result)
 
-    def gaussian(
-        self, section: str, y: ArrayLike | None, mean: ArrayLike, scale: ArrayLike, table: Table
-    ) -> Int32:
+    def gaussian(self, section: str, y: ArrayLike | None, mean: ArrayLike, scale: ArrayLike, table: Table) -> Int32:
         """Code float y [n] rounded about its mean; gives y_hat int32 [n] in units of 1/16.
 
         mean: int [n] in units of 1/16; scale: int [n], rows of the scale table. y_hat = 16 * round(y -
@@ -126,9 +124,7 @@ class Coder:
         got = int(self._code(np.array([expected], np.int32), stream.model.Uniform(256), 1)[0])
         self._count("check", 8.0)
         if got != expected:
-            raise Desync(
-                "the decoded symbols disagree with the file's check symbol: it was damaged or misread"
-            )
+            raise Desync("the decoded symbols disagree with the file's check symbol: it was damaged or misread")
 
     def _escapes(
         self,
@@ -163,9 +159,7 @@ class Coder:
 
     def _bits(self, section: str, values: NDArray[np.bool_] | None, n: int) -> NDArray[np.bool_]:
         self._count(section, float(n))
-        return self._code(
-            None if values is None else values.astype(np.int32), stream.model.Uniform(2), n
-        ).astype(bool)
+        return self._code(None if values is None else values.astype(np.int32), stream.model.Uniform(2), n).astype(bool)
 
     def _count(self, section: str, bits: float) -> None:
         self.bits[section] = self.bits.get(section, 0.0) + bits

@@ -129,6 +129,4 @@ class LatentCoder:
     def gaussian(self, section: str, y: NDArray[np.float64] | None, mean: Ints, scale: Ints) -> Ints:
         """y_hat in 16ths of a step, of the shape of mean."""
         flat = None if y is None else y.ravel()
-        return self.coder.gaussian(section, flat, mean.ravel(), scale.ravel(), self.model.gaussian).reshape(
-            mean.shape
-        )
+        return self.coder.gaussian(section, flat, mean.ravel(), scale.ravel(), self.model.gaussian).reshape(mean.shape)

@@ -107,9 +107,7 @@ def normalise(p: NDArray[np.float64]) -> NDArray[np.uint32]:
     spare = total - int(frequencies.sum())
     if spare > 0:
         frequencies[np.argsort(frequencies - exact, kind="stable")[:spare]] += 1
-    while (
-        spare < 0
-    ):  # raising rare symbols to 1 took too much: give it back where it costs least, a share at a time
+    while spare < 0:  # raising rare symbols to 1 took too much: give it back where it costs least, a share at a time
         large = np.argsort(-frequencies, kind="stable")[: max(1, p.size // 8)]
         give = np.minimum(frequencies[large] - 1, -(-frequencies[large] // 64))
         give = np.minimum(give, np.maximum(0, -spare - (np.cumsum(give) - give)))

@@ -13,9 +13,7 @@ from sccodec.errors import BadInput
 def mse(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """The mean squared difference of two uint8 arrays of one shape; BadInput otherwise."""
     if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
-        raise BadInput(
-            f"cannot compare {a.shape} {a.dtype} with {b.shape} {b.dtype}: uint8 of one shape needed"
-        )
+        raise BadInput(f"cannot compare {a.shape} {a.dtype} with {b.shape} {b.dtype}: uint8 of one shape needed")
     if a.size == 0:
         raise BadInput("cannot compare empty pictures")
     difference = a.astype(np.int32) - b

@@ -85,9 +85,7 @@ class LPIPS(nn.Module):
         if trunk not in TRUNKS:
             raise BadInput(f"LPIPS has no trunk {trunk!r}; known: {', '.join(TRUNKS)}")
         self.plan = TRUNKS[trunk]
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(c.c_in, c.c_out, c.kernel, c.stride, c.padding) for c in self.plan
-        )
+        self.convolutions = nn.ModuleList(nn.Conv2d(c.c_in, c.c_out, c.kernel, c.stride, c.padding) for c in self.plan)
         self.heads = nn.ParameterList(torch.empty(1, c.c_out, 1, 1) for c in self.plan if c.tap)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1), persistent=False)
@@ -145,8 +143,6 @@ def find_weights(trunk: str, folder: Path | None) -> Path:
 def lpips(metric: LPIPS, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """The distance of two uint8 pictures [H, W, 3]."""
     if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
-        raise BadInput(
-            f"LPIPS compares uint8 pictures of one shape, not {a.shape} {a.dtype} and {b.shape} {b.dtype}"
-        )
+        raise BadInput(f"LPIPS compares uint8 pictures of one shape, not {a.shape} {a.dtype} and {b.shape} {b.dtype}")
     pair = torch.from_numpy(np.stack([a, b])).permute(0, 3, 1, 2).to(metric.mean.device).float() / 255
     return float(metric(pair[:1], pair[1:]))

@@ -159,9 +159,7 @@ class Generator(nn.Module):
         self.detail = nn.Conv2d(config.detail, s, 3, padding=1)
         self.enter = nn.Conv2d(2 * s + 8, config.widths[0], 3, padding=1)
         levels, ups = [], []
-        for i, (width, inner, count) in enumerate(
-            zip(config.widths, config.inner, config.blocks, strict=True)
-        ):
+        for i, (width, inner, count) in enumerate(zip(config.widths, config.inner, config.blocks, strict=True)):
             style = s // 2 if i == 3 else s
             levels.append(nn.ModuleList(Modulated(width, inner, style, noisy=i >= 2) for _ in range(count)))
             if i < 3:

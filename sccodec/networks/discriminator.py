@@ -54,9 +54,7 @@ class Discriminator(nn.Module):
 
 def discriminator_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     """-log D(real) - log(1 - D(fake)), averaged over patches and scales (equation 4 of the paper)."""
-    terms = [
-        F.softplus(-r.float()).mean() + F.softplus(f.float()).mean() for r, f in zip(real, fake, strict=True)
-    ]
+    terms = [F.softplus(-r.float()).mean() + F.softplus(f.float()).mean() for r, f in zip(real, fake, strict=True)]
     return torch.stack(terms).mean()
 
 

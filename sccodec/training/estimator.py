@@ -81,9 +81,7 @@ class FloatPriors:
     steps: exponents [B] of the quantisation step of each picture, on the networks' device.
     """
 
-    def __init__(
-        self, texture: TexturePrior, detail: DetailPrior, steps: Tensor, found: regions.Regions
-    ) -> None:
+    def __init__(self, texture: TexturePrior, detail: DetailPrior, steps: Tensor, found: regions.Regions) -> None:
         self.texture_prior, self.detail_prior = texture, detail
         self.found = found
         self.labels = torch.from_numpy(found.labels).to(steps.device)
@@ -95,9 +93,7 @@ class FloatPriors:
         exponent = self.steps[picture][:, None]
         return exponent, SCALE_RATIO**exponent
 
-    def texture(
-        self, z: Tensor, rows: slice, parents: NDArray[Any], known: Sequence[Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def texture(self, z: Tensor, rows: slice, parents: NDArray[Any], known: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Mean in steps and row of the scale table, both [n, textures], of the textures of one pass."""
         # What is known is in steps; the network predicts from textures in base units. The last row means "no parent".
         n = sum(len(part) for part in known)
