@@ -77,13 +77,20 @@ class Affine:
 
 
 def sample_batch(
-    data: Labelled, batch: int, size: int, affine: Affine, rng: np.random.Generator
+    data: Labelled,
+    batch: int,
+    size: int,
+    affine: Affine,
+    rng: np.random.Generator,
+    odds: NDArray[np.float64] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Draw ``batch`` mirrored, rotated, zoomed and shifted crops.
 
+    odds: probability of each picture [N], equal where None.
+
     Gives images float [B, 3, size, size] in [0, 1] and labels int64 [B, size, size].
     """
-    index = rng.integers(0, len(data), batch)
+    index = rng.choice(len(data), batch, p=odds)
     images = torch.from_numpy(data.images[index]).permute(0, 3, 1, 2).float() / 255
     labels = torch.from_numpy(data.labels[index]).unsqueeze(1).float()
     source = images.shape[-1]

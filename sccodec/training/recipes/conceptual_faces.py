@@ -1,8 +1,8 @@
 """``sccodec train conceptual-faces``: texture encoder, priors, generator and discriminator of the conceptual codec.
 
 Losses of the paper: rate, perceptual, feature matching, latent regression, adversarial; beside them a small absolute
-difference, which steadies colours. The perceptual loss is LPIPS itself, on AlexNet and VGG16: it teaches the generator a
-periodic pattern in hair, which the discriminator then removes. The rate's weight follows a target: it grows while the
+difference, which steadies colours. The perceptual loss is LPIPS itself, on AlexNet and VGG16: it teaches the generator
+a periodic pattern in hair, which the discriminator then removes. The rate's weight follows a target: it grows while the
 latents take more than ``TARGET_BYTES`` at the default step, and falls while they take fewer.
 """
 

@@ -15,6 +15,7 @@ from sccodec.training import data as faces
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
 SIZE = 256
+RARE, RARE_ODDS = (3, 14, 16), 3.0
 AFFINE = faces.Affine(rotation=15.0, zoom=0.25, shift=0.08, untouched=0.2)
 
 
@@ -44,9 +45,12 @@ class SegmenterTask:
         share = np.bincount(self.train.labels.ravel(), minlength=19) / self.train.labels.size
         self.weight = torch.tensor((share + 1e-3) ** -0.25, dtype=torch.float32, device=self.device)
         self.weight /= self.weight.mean()
+        # Glasses, hats and necklaces are on few pictures: those are drawn more often.
+        rare = np.isin(self.train.labels, RARE).mean((1, 2)) > 0
+        self.odds = np.where(rare, RARE_ODDS, 1.0) / np.where(rare, RARE_ODDS, 1.0).sum()
 
     def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
-        images, labels = faces.sample_batch(self.train, batch, SIZE, AFFINE, rng)
+        images, labels = faces.sample_batch(self.train, batch, SIZE, AFFINE, rng, self.odds)
         images = jitter(images, rng).to(self.device, memory_format=torch.channels_last)
         labels = labels.to(self.device)
         network = self.modules["segmenter"].train()
