@@ -94,9 +94,14 @@ def main() -> None:
         f"`benchmarks/conceptual_faces.py` and its neighbours, on {environment['cores']} cores "
         f"({environment['cpu']}), ONNX Runtime {environment['versions']['onnxruntime']}."
     )
+    notes = (
+        f"Label maps are those given with the {labels['maps']} faces, reduced by majority; FLIF is npm's flif-wasm at "
+        "its highest effort, the smaller of interlaced and not. The stream's bytes include the check symbol. LPIPS is "
+        "part of the training loss, see the model's card."
+    )
     files = ", ".join(f"{f['bytes']} bytes (-q {f['quality']:g})" for f in portrait["files"])
     caption = f"The portrait of 256x256 pixels, and what its files decode to: {files}."
-    tables = f"{where}\n\n{acceptance(faces, saving, labels, stream)}\n\nOver the quality knob:\n\n{qualities(faces)}"
+    tables = f"{where}\n\n{acceptance(faces, saving, labels, stream)}\n\n{notes}\n\nOver the quality knob:\n\n{qualities(faces)}"
     picture = f"![original and decoded portraits](benchmarks/results/portrait.png)\n\n{caption}"
     replace(HERE.parent / "README.md", f"{picture}\n\n{tables}")
     size = f"The model file has {complexity['file_bytes']} bytes."
