@@ -101,7 +101,8 @@ def main() -> None:
     )
     files = ", ".join(f"{f['bytes']} bytes (-q {f['quality']:g})" for f in portrait["files"])
     caption = f"The portrait of 256x256 pixels, and what its files decode to: {files}."
-    tables = f"{where}\n\n{acceptance(faces, saving, labels, stream)}\n\n{notes}\n\nOver the quality knob:\n\n{qualities(faces)}"
+    reached = acceptance(faces, saving, labels, stream)
+    tables = "\n\n".join([where, reached, notes, "Over the quality knob:", qualities(faces)])
     picture = f"![original and decoded portraits](benchmarks/results/portrait.png)\n\n{caption}"
     replace(HERE.parent / "README.md", f"{picture}\n\n{tables}")
     size = f"The model file has {complexity['file_bytes']} bytes."

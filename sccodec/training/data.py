@@ -116,7 +116,7 @@ def sample_batch(
     )
     classes = labels.squeeze(1).long()
     mirror = torch.tensor(FACE_MIRROR)
-    for i in np.flatnonzero(flip):
+    for i in np.flatnonzero(flip).tolist():
         classes[i] = mirror[classes[i]]
     return images.clamp_(0, 1), classes
 
