@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+GRID = 8  # cells of the coarse layer know their place on a GRID x GRID partition of the picture
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -81,12 +83,12 @@ def cell_weights(regions: Regions, cells: tuple[int, int]) -> NDArray[Any]:
     return (counts * 64) // blocks.shape[1]
 
 
-def cell_positions(pictures: int, cells: tuple[int, int], grid: int = 8) -> NDArray[Any]:
-    """The place of each cell on a grid x grid partition of the picture, int64 [B * rows * columns]."""
+def cell_positions(pictures: int, cells: tuple[int, int]) -> NDArray[Any]:
+    """The place of each cell on the GRID x GRID partition of the picture, int64 [B * rows * columns]."""
     rows, columns = cells
-    y = np.arange(rows) * grid // rows
-    x = np.arange(columns) * grid // columns
-    return np.tile((y[:, None] * grid + x).ravel(), pictures)
+    y = np.arange(rows) * GRID // rows
+    x = np.arange(columns) * GRID // columns
+    return np.tile((y[:, None] * GRID + x).ravel(), pictures)
 
 
 def coordinates(height: int, width: int) -> NDArray[Any]:

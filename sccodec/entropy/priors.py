@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from sccodec.entropy.coder import Coder
 from sccodec.entropy.integer import IntegerNetwork
 from sccodec.entropy.tables import SCALE_COUNT, Table, scale_ratio
-from sccodec.regions import Regions, cell_positions, cell_weights
+from sccodec.regions import GRID, Regions, cell_positions, cell_weights
 
 LATENT_BITS = 4  # fractional bits of decoded latents and means
 TEXTURE_INPUT_BITS = 4
 DETAIL_INPUT_BITS = 6
 OUTPUT_BITS = 8
-POSITIONS = 64
 STEP_LIMIT = 31
 
 Ints = NDArray[Any]
@@ -34,6 +33,21 @@ def step_factors(exponent: int) -> tuple[int, int]:
     """The step of an exponent and its inverse: in 256ths and in 4096ths."""
     step = scale_ratio() ** exponent
     return round(256 * step), round(4096 / step)
+
+
+def texture_inputs(z: Ints, one_hot: Ints, parent: Ints) -> Ints:
+    """What the texture network reads: whole z [n, hyper], one-hot labels, parents' textures in 16ths of a base unit."""
+    unit = 1 << TEXTURE_INPUT_BITS
+    return np.concatenate([z.astype(np.int64) * unit, one_hot * unit, parent], 1)
+
+
+def detail_inputs(found: Regions, one_hot: Ints, textures: Ints, cells: tuple[int, int]) -> Ints:
+    """What the detail network reads of each cell of one picture; textures [K, textures] in 16ths of a base unit."""
+    weights = cell_weights(found, cells)
+    share = weights @ one_hot  # 64ths of the cell
+    texture = (weights @ textures + 8) >> 4  # 64ths of a base unit
+    position = np.eye(GRID**2, dtype=np.int64)[cell_positions(1, cells)] << DETAIL_INPUT_BITS
+    return np.concatenate([share, texture, position], 1)
 
 
 @dataclass(frozen=True)
@@ -83,12 +97,10 @@ class IntegerPriors:
 
     def texture(self, z: Ints, rows: slice, parents: Ints, known: Sequence[Ints]) -> tuple[Ints, Ints]:
         """Mean (16ths of a step) and table row of the textures of one pass, both int [n, textures]."""
-        unit = 1 << TEXTURE_INPUT_BITS
         blank = np.zeros((1, self.model.textures), np.int64)
         above = np.concatenate([self.base(self.join(known)), blank]) if known else blank
         parent = above[np.where(parents < 0, len(above) - 1, parents)]
-        inputs = np.concatenate([z[rows].astype(np.int64) * unit, self.one_hot[rows] * unit, parent], 1)
-        return self.finish(self.model.texture.run(inputs))
+        return self.finish(self.model.texture.run(texture_inputs(z[rows], self.one_hot[rows], parent)))
 
     def join(self, parts: Sequence[Ints]) -> Ints:
         return np.concatenate(list(parts))
@@ -99,11 +111,8 @@ class IntegerPriors:
 
     def detail(self, t_hat: Ints, cells: tuple[int, int]) -> tuple[Ints, Ints]:
         """Mean and table row of the detail layer, both int [cells, channels]."""
-        weights = cell_weights(self.found, cells)
-        share = weights @ self.one_hot  # 64ths of the cell
-        texture = (weights @ self.base(t_hat) + 8) >> 4  # 64ths of a base unit
-        position = np.eye(POSITIONS, dtype=np.int64)[cell_positions(1, cells)] << DETAIL_INPUT_BITS
-        return self.finish(self.model.detail.run(np.concatenate([share, texture, position], 1)))
+        inputs = detail_inputs(self.found, self.one_hot, self.base(t_hat), cells)
+        return self.finish(self.model.detail.run(inputs))
 
     def finish(self, outputs: Ints) -> tuple[Ints, Ints]:
         """The outputs of a network, in 256ths of base units and table rows, for this step."""

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sccodec.networks.conceptual import ConceptualConfig
+from sccodec.regions import GRID
 
-POSITIONS = 64  # cells of the 8x8 partition of the picture (regions.cell_positions)
+POSITIONS = GRID**2
 UNIT_SCALE = 22.0  # the row of the scale table whose scale is about 1
 
 

@@ -21,9 +21,10 @@ from sccodec.entropy.priors import (
     DETAIL_INPUT_BITS,
     LATENT_BITS,
     OUTPUT_BITS,
-    POSITIONS,
     TEXTURE_INPUT_BITS,
     PriorModel,
+    detail_inputs,
+    texture_inputs,
 )
 from sccodec.errors import BadInput
 from sccodec.networks.conceptual import ConceptualConfig, Generator, TextureEncoder
@@ -118,23 +119,20 @@ def integer_priors(
     assert isinstance(detail, DetailPrior)
     side = config.working_size // DETAIL_STRIDE
     cells = (side, side)
-    texture_inputs, detail_inputs = [], []
+    texture_examples, detail_examples = [], []
     for found, t, _ in examples:
         t_base = np.rint(t * 2**LATENT_BITS).astype(np.int64)
         with torch.no_grad():
             z = texture.analyse(torch.from_numpy(t).float(), torch.from_numpy(found.labels)).numpy()
         one_hot = np.eye(config.classes, dtype=np.int64)[found.labels]
         parent = np.concatenate([t_base, np.zeros((1, t.shape[1]), np.int64)])[found.parents]
-        unit = 1 << TEXTURE_INPUT_BITS
-        texture_inputs.append(np.concatenate([np.rint(z).astype(np.int64) * unit, one_hot * unit, parent], 1))
-        covered = regions.cell_weights(found, cells)
-        position = np.eye(POSITIONS, dtype=np.int64)[regions.cell_positions(1, cells)] << DETAIL_INPUT_BITS
-        detail_inputs.append(np.concatenate([covered @ one_hot, (covered @ t_base + 8) >> 4, position], 1))
+        texture_examples.append(texture_inputs(np.rint(z), one_hot, parent))
+        detail_examples.append(detail_inputs(found, one_hot, t_base, cells))
     return PriorModel(
         hyper,
         tables.gaussian_table(tables.scales()),
-        quantise(as_arrays(texture.layers()), np.concatenate(texture_inputs), TEXTURE_INPUT_BITS, OUTPUT_BITS),
-        quantise(as_arrays(detail.network.weights()), np.concatenate(detail_inputs), DETAIL_INPUT_BITS, OUTPUT_BITS),
+        quantise(as_arrays(texture.layers()), np.concatenate(texture_examples), TEXTURE_INPUT_BITS, OUTPUT_BITS),
+        quantise(as_arrays(detail.network.weights()), np.concatenate(detail_examples), DETAIL_INPUT_BITS, OUTPUT_BITS),
         config.classes,
         config.textures,
         config.hyper,
@@ -163,7 +161,7 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
     planes = {f"noise{s}": torch.from_numpy(regions.noise(h // s, w // s)) for s in (4, 2, 1)}
     index = torch.arange(12 * 20).view(1, 12, 20) % rows
     tensors: dict[str, NDArray[Any]] = {}
-    jobs: tuple[tuple[str, nn.Module, dict[str, Tensor], dict[str, dict[int, str]], tuple[str, ...]], ...] = (
+    jobs: list[tuple[str, nn.Module, dict[str, Tensor], dict[str, dict[int, str]], tuple[str, ...]]] = [
         (
             "segmenter",
             networks["segmenter"],
@@ -177,13 +175,6 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
             {"image": image, "labels": index % config.classes},
             {"image": {2: "height", 3: "width"}, "labels": {1: "map_height", 2: "map_width"}},
             ("features", "detail"),
-        ),
-        (
-            "hyper_analysis",
-            HyperAnalysis(prior).eval() if config.hyper else prior,
-            {"rows": torch.rand(rows, config.textures + config.classes)},
-            {"rows": {0: "regions"}},
-            ("z",),
         ),
         (
             "generator",
@@ -206,10 +197,11 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
             },
             ("image",),
         ),
-    )
+    ]
+    if config.hyper:
+        analysed = {"rows": torch.rand(rows, config.textures + config.classes)}
+        jobs.append(("hyper_analysis", HyperAnalysis(prior).eval(), analysed, {"rows": {0: "regions"}}, ("z",)))
     for name, module, inputs, axes, outputs in jobs:
-        if name == "hyper_analysis" and config.hyper == 0:
-            continue
         text, arrays = graph(module, name, inputs, axes, outputs)
         tensors |= arrays
         tensors[f"graph.{name}"] = np.frombuffer(text, np.uint8)

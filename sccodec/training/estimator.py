@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sccodec import regions
+from sccodec.entropy.tables import SCALE_COUNT, SCALE_RANGE, scale_ratio
 from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.training.compressai_priors import EntropyBottleneck, GaussianConditional
 
-LOWEST_SCALE, SCALE_RATIO = 0.11, (64 / 0.11) ** (1 / 63)
+LOWEST_SCALE, SCALE_RATIO = SCALE_RANGE[0], scale_ratio()
 
 
 class EntropyModels(nn.Module):
@@ -59,7 +60,7 @@ class Estimator:
 
     def gaussian(self, section: str, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
         """Code y [n, channels] about its mean; scale: rows of the scale table, not rounded here."""
-        sigma = LOWEST_SCALE * SCALE_RATIO ** scale.float().clamp(0, 63)
+        sigma = LOWEST_SCALE * SCALE_RATIO ** scale.float().clamp(0, SCALE_COUNT - 1)
         _, likelihood = self.models.gaussian(y.float(), sigma, mean.float())
         self._count(self.bits, section, likelihood)
         with torch.no_grad():
