@@ -34,8 +34,7 @@ def latents(model: Model, folder: Path, limit: int | None) -> list[tuple[Regions
     """Regions, textures and detail of the faces of a folder, as the encoder finds them."""
     found = []
     for image in load_labelled(folder, model.size, limit).images:
-        planes = (image.astype(np.float32) / 255).transpose(2, 0, 1)[None]
-        _, here, t, detail = model.analyse(np.ascontiguousarray(planes), SETTING)
+        _, here, t, detail = model.analyse(image, SETTING)
         found.append((here, t, detail))
     return found
 

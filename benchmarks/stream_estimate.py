@@ -81,8 +81,7 @@ def compare(
     label_context: nn.Module,
 ) -> tuple[float, float]:
     """Bits of the stream, flush and check symbol included, and of the Estimator."""
-    planes = np.ascontiguousarray((image.astype(np.float32) / 255).transpose(2, 0, 1)[None])
-    labels, found, t, w = model.analyse(planes, setting)
+    labels, found, t, w = model.analyse(image, setting)
     stream = Conceptual().write(model, setting, labels, found, t, w)
     texture, detail, entropy = networks
     step = step_factors(setting.exponent)[0] / 256

@@ -17,6 +17,7 @@ import sccodec
 from sccodec import bundle, codec, container
 from sccodec.codecs import conceptual
 from sccodec.entropy.integer import IntegerNetwork, Layer
+from sccodec.entropy.priors import step_factors
 from sccodec.errors import BadStream, Corrupt, Desync, ModelMismatch
 from tests.decode_golden import GOLDEN
 
@@ -53,14 +54,13 @@ def test_what_is_read_is_what_was_written() -> None:
     made = conceptual.Conceptual()
     model = conceptual.Model(bundle.default("conceptual", "tiny"))
     setting = conceptual.Setting(2, -6)
-    image = (picture(64, 64).astype(np.float32) / 255).transpose(2, 0, 1)[None]
-    labels, found, t, detail = model.analyse(np.ascontiguousarray(image), setting)
+    labels, found, t, detail = model.analyse(picture(64, 64), setting)
     payload = made.write(model, setting, labels, found, t, detail)
     file = container.Container(model.bundle.tag, 64, 64, setting.to_byte(), payload)
     _, _, reader, found_again, t_hat, detail_hat = made.read(container.serialise(file))
     assert np.array_equal(found.index, found_again.index)
     assert np.array_equal(codec.labels(container.serialise(file)), labels)
-    half_step = (conceptual.step_factors(setting.exponent)[0] / 256) / 2
+    half_step = (step_factors(setting.exponent)[0] / 256) / 2
     for sent, got in ((t, t_hat), (detail, detail_hat)):
         assert sent.shape == got.shape
         # A base unit has 16ths, and so has a mean: their rounding comes on top of half a step.

@@ -36,7 +36,6 @@ from sccodec.entropy.priors import (
     IntegerPriors,
     LatentCoder,
     PriorModel,
-    step_factors,
 )
 from sccodec.errors import BadInput, Corrupt, ModelMismatch
 from sccodec.regions import Regions
@@ -121,8 +120,9 @@ class Model:
         side = self.size // setting.factor
         return side, side
 
-    def analyse(self, image: Floats, setting: Setting) -> tuple[npt.NDArray[np.uint8], Regions, Floats, Floats]:
-        """Labels, regions, textures [K, textures] and detail [cells, channels] of image [1, 3, S, S] in [0, 1]."""
+    def analyse(self, picture: Picture, setting: Setting) -> tuple[npt.NDArray[np.uint8], Regions, Floats, Floats]:
+        """Labels, regions, textures [K, textures] and detail [cells, channels] of a picture uint8 [S, S, 3]."""
+        image = np.ascontiguousarray((picture.astype(np.float32) / 255).transpose(2, 0, 1)[None])
         (logits,) = self.bundle.network("segmenter").run({"image": image})
         labels = choose_labels(logits[0], self.map_shape(setting))
         found = regions.find_regions(labels[None], self.priors.parents)
@@ -175,8 +175,7 @@ class Conceptual:
         setting = Setting.of_quality(quality)
         height, width = image.shape[:2]
         resized = Image.fromarray(image).resize((model.size, model.size), Image.Resampling.LANCZOS)
-        planes = (np.asarray(resized, np.float32) / 255).transpose(2, 0, 1)[None]
-        labels, found, t, detail = model.analyse(np.ascontiguousarray(planes), setting)
+        labels, found, t, detail = model.analyse(np.asarray(resized), setting)
         if self.finds_no_subject(model, labels):
             notice("no face was found in the picture: this model knows faces only, expect little likeness")
         payload = self.write(model, setting, labels, found, t, detail)
@@ -201,10 +200,9 @@ class Conceptual:
         writer = Writer()
         self.code_labels(writer, model, setting, labels)
         z = model.hyper_analysis(t, found).astype(np.float64)
-        step = step_factors(setting.exponent)[0] / 256
-        coder = LatentCoder(writer, model.priors)
         priors = IntegerPriors(model.priors, found, setting.exponent)
-        traverse(coder, priors, found, model.cells, z, t / np.float64(step), detail / np.float64(step))
+        step = np.float64(priors.step / 256)
+        traverse(LatentCoder(writer, model.priors), priors, found, model.cells, z, t / step, detail / step)
         writer.check()
         return writer.finish()
 
