@@ -79,16 +79,46 @@ def test_several_processes_average_their_gradients(tmp_path: Path) -> None:
         "p.grad = torch.tensor([1.0, 2.0]) * (1 + 2 * dist.get_rank())\nsync_gradients([p])\n"
         "assert p.grad.tolist() == [2.0, 4.0], p.grad\nPath(sys.argv[2], str(dist.get_rank())).touch()\n"
     )
+    assert run_two(script, ROOT, tmp_path) == [0, 0]
+    assert (tmp_path / "0").exists() and (tmp_path / "1").exists()
+
+
+def test_several_processes_stop_together_and_stay_alike(tmp_path: Path) -> None:
+    """One starts its clock seconds after the other: each by its own, they would wait for each other for ever."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import os, sys, time, torch\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\n"
+        "from sccodec.training import loop\nfrom tests.test_training import Line, quiet\n"
+        "class Late(Line):\n"
+        "    def __init__(self, options):\n"
+        "        super().__init__(options)\n"
+        "        Late.made = self\n"
+        "        time.sleep(1.5 * int(os.environ['RANK']))\n"
+        "out = Path(sys.argv[2]) / os.environ['RANK']\n"
+        "loop.train(Late, loop.Options(out, out, minutes=0.05), quiet)\n"
+        "torch.save(Late.made.modules['line'].state_dict(), out / 'line.pt')\n"
+    )
+    assert run_two(script, ROOT, tmp_path) == [0, 0]
+    first, second = (torch.load(tmp_path / rank / "line.pt", weights_only=True) for rank in "01")
+    assert abs(float(first["weight"]) - 3) < 0.5
+    assert torch.equal(first["weight"], second["weight"]) and torch.equal(first["bias"], second["bias"])
+
+
+def run_two(script: Path, *arguments: Path) -> list[int]:
+    """Run a script as the two processes of one distributed run; gives their exit codes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     ranks = [
-        subprocess.Popen([sys.executable, script, ROOT, tmp_path], env=os.environ | shared | {"RANK": str(rank)})
+        subprocess.Popen([sys.executable, script, *arguments], env=os.environ | shared | {"RANK": str(rank)})
         for rank in (0, 1)
     ]
-    assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
-    assert (tmp_path / "0").exists() and (tmp_path / "1").exists()
+    try:
+        return [rank.wait(timeout=120) for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
 
 
 def test_networks_start_from_what_other_trainings_left(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ code.
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -104,6 +105,15 @@ def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
                 p.grad /= dist.get_world_size()
 
 
+def agreed(value: float) -> float:
+    """The first process's value, in all of them: they must stop after the same step, and cool down alike."""
+    if not dist.is_initialized():
+        return value
+    shared = torch.tensor(value, dtype=torch.float64, device=device())
+    dist.broadcast(shared, 0)
+    return shared.item()
+
+
 def train(build: Callable[[Options], Task], options: Options, report: Callable[[str], None]) -> Path:
     """Run a task until its minutes are over; gives the path of the checkpoint.
 
@@ -134,8 +144,8 @@ def train(build: Callable[[Options], Task], options: Options, report: Callable[[
     batch = options.batch or task.batch
     last_log = last_validation = time.monotonic()
     sums: dict[str, list[float]] = {}
-    while clock.progress() < 1:
-        schedule(task, rates, clock, options.cooldown)
+    while (progress := agreed(clock.progress())) < 1:
+        schedule(task, rates, clock.steps, progress, options.cooldown)
         for key, value in task.step(batch, rng, clock).items():
             sums.setdefault(key, []).append(value)
         clock.steps += 1
@@ -161,10 +171,10 @@ def train(build: Callable[[Options], Task], options: Options, report: Callable[[
     return checkpoint
 
 
-def schedule(task: Task, rates: dict[str, list[float]], clock: Clock, cooldown: float) -> None:
+def schedule(task: Task, rates: dict[str, list[float]], steps: int, progress: float, cooldown: float) -> None:
     """A short linear warm-up, a constant rate, and a cosine to zero over the run's last share."""
-    warm = min(1.0, (clock.steps + 1) / 100)
-    late = max(0.0, (clock.progress() - (1 - cooldown)) / cooldown) if cooldown > 0 else 0.0
+    warm = min(1.0, (steps + 1) / 100)
+    late = max(0.0, (progress - (1 - cooldown)) / cooldown) if cooldown > 0 else 0.0
     factor = warm * (0.5 + 0.5 * float(np.cos(np.pi * late)))
     for name, optimiser in task.optimisers.items():
         for group, rate in zip(optimiser.param_groups, rates[name], strict=True):
@@ -183,8 +193,6 @@ def validate(
 
 def clone(module: nn.Module) -> nn.Module:
     """A copy that takes no gradients."""
-    import copy
-
     twin = copy.deepcopy(module)
     for p in twin.parameters():
         p.requires_grad_(False)
