@@ -78,6 +78,7 @@ def test_several_processes_average_their_gradients(tmp_path: Path) -> None:
         "dist.init_process_group('gloo')\np = torch.nn.Parameter(torch.zeros(2))\n"
         "p.grad = torch.tensor([1.0, 2.0]) * (1 + 2 * dist.get_rank())\nsync_gradients([p])\n"
         "assert p.grad.tolist() == [2.0, 4.0], p.grad\nPath(sys.argv[2], str(dist.get_rank())).touch()\n"
+        "dist.destroy_process_group()\n"
     )
     assert run_two(script, ROOT, tmp_path) == [0, 0]
     assert (tmp_path / "0").exists() and (tmp_path / "1").exists()

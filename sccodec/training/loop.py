@@ -119,10 +119,19 @@ def train(build: Callable[[Options], Task], options: Options, report: Callable[[
 
     Raises BadInput where it would overwrite the checkpoint of an earlier training.
     """
-    if "RANK" in os.environ and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        if torch.cuda.is_available():
-            torch.cuda.set_device(device())
+    if "RANK" not in os.environ or dist.is_initialized():
+        return run(build, options, report)
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(device())
+    try:
+        return run(build, options, report)
+    finally:
+        dist.destroy_process_group()  # a process that ends with its threads still running may abort
+
+
+def run(build: Callable[[Options], Task], options: Options, report: Callable[[str], None]) -> Path:
+    """``train`` in a process that belongs to its group already, or to none."""
     rank = dist.get_rank() if dist.is_initialized() else 0
     if options.threads:
         torch.set_num_threads(options.threads)
