@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sccodec.codec import Info, decode, encode, info
+    from sccodec.codec import Info, Options, decode, encode, info
 
 __version__ = "0.1.0"
-__all__ = ["Info", "__version__", "decode", "encode", "info"]
+__all__ = ["Info", "Options", "__version__", "decode", "encode", "info"]
 
 
 def __getattr__(name: str) -> Any:

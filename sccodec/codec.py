@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -65,6 +66,22 @@ class Spec:
 
 
 @dataclass(frozen=True)
+class Options:
+    """How to run; nothing here changes what a file means.
+
+    device: "cpu", "cuda", or "auto" (CUDA where torch finds it, otherwise the CPU). max_pixels: pictures and files
+    beyond it are refused. checkpoint: weights of a compressai peer, instead of those that its zoo downloads.
+    """
+
+    device: str = "cpu"
+    max_pixels: int = container.MAX_PIXELS
+    checkpoint: Path | None = None
+
+
+DEFAULT_OPTIONS = Options()
+
+
+@dataclass(frozen=True)
 class Info:
     """What can be said about a file without its picture.
 
@@ -96,17 +113,17 @@ class Codec(Protocol):
     name: str
     summary: str
 
-    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice) -> bytes:
+    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
         """quality: 0..100, higher is better, None for the default. notice takes one-line warnings."""
         ...
 
-    def decode(self, data: bytes) -> Picture:
+    def decode(self, data: bytes, options: Options) -> Picture:
         """The picture at its own width and height; raises BadStream or ModelError."""
         ...
 
-    def info(self, data: bytes) -> Info: ...
+    def info(self, data: bytes, options: Options) -> Info: ...
 
-    def labels(self, data: bytes) -> Picture:
+    def labels(self, data: bytes, options: Options) -> Picture:
         """The semantic map at the scale that was sent, uint8 [h, w]; raises BadInput for a codec without."""
         ...
 
@@ -135,11 +152,11 @@ def recognise(start: bytes) -> str | None:
     return "scc" if container.is_scc(start) else None
 
 
-def codec_of_file(data: bytes) -> Codec:
+def codec_of_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> Codec:
     """The codec that decodes a file; raises BadStream or ModelError."""
     if data and recognise(data[:16]) is None:
         raise NotScc("not a .scc file, nor any other format that sccodec decodes")
-    return load(codec_of_tag(container.parse(data).tag))
+    return load(codec_of_tag(container.parse(data, max_pixels).tag))
 
 
 def encode(
@@ -148,6 +165,7 @@ def encode(
     quality: float | None = None,
     *,
     notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
 ) -> bytes:
     """Encode a picture, uint8 [H, W, 3] sRGB or [H, W] grey, into the bytes of a file.
 
@@ -156,7 +174,7 @@ def encode(
     warnings. Raises BadInput, UnknownCodec, CodecUnavailable or ModelError.
     """
     chosen = Spec.parse(spec)
-    picture = as_picture(image)
+    picture = as_picture(image, options.max_pixels)
     if "q" in dict(chosen.options):
         if quality is not None:
             raise BadInput(f"the quality is given twice, as {quality:g} and in {spec!r}")
@@ -164,28 +182,28 @@ def encode(
         chosen = Spec(chosen.codec, chosen.variant, tuple(o for o in chosen.options if o[0] != "q"))
     if quality is not None and not 0 <= quality <= 100:
         raise BadInput(f"quality is {quality:g}, it goes from 0 to 100")
-    return load(chosen.codec).encode(picture, chosen, quality, notice or warnings.warn)
+    return load(chosen.codec).encode(picture, chosen, quality, notice or warnings.warn, options)
 
 
-def decode(data: bytes) -> Picture:
+def decode(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
     """Decode the bytes of a file into uint8 [H, W, 3]; raises BadStream or ModelError."""
-    return codec_of_file(data).decode(data)
+    return codec_of_file(data, options.max_pixels).decode(data, options)
 
 
-def info(data: bytes) -> Info:
+def info(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Info:
     """What a file says about itself; raises BadStream or ModelError."""
-    return codec_of_file(data).info(data)
+    return codec_of_file(data, options.max_pixels).info(data, options)
 
 
-def labels(data: bytes) -> Picture:
+def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
     """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError, or BadInput without one."""
-    return codec_of_file(data).labels(data)
+    return codec_of_file(data, options.max_pixels).labels(data, options)
 
 
-def as_picture(image: npt.ArrayLike) -> Picture:
+def as_picture(image: npt.ArrayLike, max_pixels: int = container.MAX_PIXELS) -> Picture:
     """uint8 [H, W, 3], contiguous, from uint8 [H, W], [H, W, 1] or [H, W, 3]; raises BadInput.
 
-    So it does for a picture beyond the limits, which no decoder would take back.
+    So it does for a picture beyond the limits, which a decoder under the same limits would not take back.
     """
     array = np.asarray(image)
     if array.dtype != np.uint8:
@@ -195,7 +213,7 @@ def as_picture(image: npt.ArrayLike) -> Picture:
     if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
         raise BadInput(f"the picture's shape is {np.shape(image)}, it must be [H, W], [H, W, 1] or [H, W, 3]")
     height, width = array.shape[:2]
-    if too_much := container.excess(width, height):
+    if too_much := container.excess(width, height, max_pixels):
         raise BadInput(f"the picture is {too_much}")
     return np.ascontiguousarray(np.broadcast_to(array, (height, width, 3)))
 

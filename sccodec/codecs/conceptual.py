@@ -27,7 +27,7 @@ from PIL import Image
 
 from sccodec import bundle, container, regions
 from sccodec.bundle import Bundle
-from sccodec.codec import Info, Notice, Picture, Spec
+from sccodec.codec import Info, Notice, Options, Picture, Spec
 from sccodec.entropy import labelmap
 from sccodec.entropy.coder import Coder, Reader, Writer
 from sccodec.entropy.priors import (
@@ -169,7 +169,7 @@ class Conceptual:
     name = "conceptual"
     summary = "labels, a texture for each region and a generator; about 200 bytes for a face"
 
-    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice) -> bytes:
+    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
         spec.check_options()
         model = Model(bundle.default(self.name, spec.variant))
         setting = Setting.of_quality(quality)
@@ -211,9 +211,11 @@ class Conceptual:
     ) -> npt.NDArray[np.uint8]:
         return labelmap.code(coder, "labels", labels, model.map_shape(setting), model.label_model)
 
-    def read(self, data: bytes) -> tuple[container.Container, Model, Reader, Regions, Floats, Floats]:
+    def read(
+        self, data: bytes, max_pixels: int = container.MAX_PIXELS
+    ) -> tuple[container.Container, Model, Reader, Regions, Floats, Floats]:
         """Everything up to the generator: textures [K, textures] and detail [cells, channels] in base units."""
-        file = container.parse(data)
+        file = container.parse(data, max_pixels)
         model = self.open(file.tag)
         setting = Setting.from_byte(file.params)
         reader = Reader(file.payload)
@@ -226,22 +228,22 @@ class Conceptual:
         unit = float(1 << LATENT_BITS)
         return file, model, reader, found, priors.base(t) / unit, priors.base(detail) / unit
 
-    def decode(self, data: bytes) -> Picture:
-        file, model, _, found, t, detail = self.read(data)
+    def decode(self, data: bytes, options: Options) -> Picture:
+        file, model, _, found, t, detail = self.read(data, options.max_pixels)
         picture = model.synthesise(found, t, detail)
         if picture.shape[:2] == (file.height, file.width):
             return picture
         size = (file.width, file.height)
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
-    def labels(self, data: bytes) -> npt.NDArray[np.uint8]:
+    def labels(self, data: bytes, options: Options) -> npt.NDArray[np.uint8]:
         """The map alone, without any network. All sections are read: the check symbol stands behind them."""
-        found = self.read(data)[3]
+        found = self.read(data, options.max_pixels)[3]
         labels: npt.NDArray[np.uint8] = found.labels[found.index[0]].astype(np.uint8)
         return labels
 
-    def info(self, data: bytes) -> Info:
-        file, model, reader, found, _, _ = self.read(data)
+    def info(self, data: bytes, options: Options) -> Info:
+        file, model, reader, found, _, _ = self.read(data, options.max_pixels)
         setting = Setting.from_byte(file.params)
         check_bytes = reader.bits.pop("check") / 8
         sections = [(name, bits / 8) for name, bits in reader.bits.items()]
