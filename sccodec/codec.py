@@ -2,7 +2,7 @@
 
 A codec is a module ``sccodec/codecs/<name>.py`` with a function ``codec()``; nothing else has to be told
 about it. A spec names a codec, a variant and options: ``conceptual``, ``conceptual:faces``,
-``conceptual:faces,q=30``.
+``conceptual:faces,q=30``. A variant may have parts of its own: ``compressai:mbt2018-mean:3``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sccodec import codecs, container
-from sccodec.errors import BadInput, NotScc, UnknownCodec
+from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
 
 Picture = npt.NDArray[np.uint8]
 Notice = Callable[[str], None]
@@ -44,7 +44,8 @@ class Spec:
         options: dict[str, str] = {}
         for i, item in enumerate(rest.split(",") if colon else []):
             key, equals, value = item.partition("=")
-            if not re.fullmatch(r"[\w.-]+", key) or bool(value) != bool(equals) or (not equals and i > 0):
+            form = r"[\w.-]+" if equals else r"[\w.-]+(:[\w.-]+)*"
+            if not re.fullmatch(form, key) or bool(value) != bool(equals) or (not equals and i > 0):
                 raise BadInput(f"cannot read {item!r} in {text!r}; write codec:variant,option=value,...")
             if not equals:
                 variant = key
@@ -156,7 +157,22 @@ def codec_of_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> Codec:
     """The codec that decodes a file; raises BadStream or ModelError."""
     if data and recognise(data[:16]) is None:
         raise NotScc("not a .scc file, nor any other format that sccodec decodes")
-    return load(codec_of_tag(container.parse(data, max_pixels).tag))
+    file = container.parse(data, max_pixels)
+    named = dict(file.extras).get(container.CODEC_EXTRA)
+    return load(codec_of_tag(file.tag) if named is None else spec_of_file(named).codec)
+
+
+def spec_of_file(named: bytes) -> Spec:
+    """The spec that a file's own entry holds; raises UnsupportedVersion for an unknown codec, Corrupt for no spec."""
+    try:
+        return Spec.parse(named[:1000].decode("ascii"))
+    except UnknownCodec:
+        name = named.partition(b":")[0][:40]
+        raise UnsupportedVersion(
+            f"the file needs the codec {name.decode('ascii')!r}, which is not in this sccodec: update it"
+        ) from None
+    except (BadInput, UnicodeDecodeError):
+        raise Corrupt("the file is damaged: what names its codec cannot be read") from None
 
 
 def encode(

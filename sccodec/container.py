@@ -14,7 +14,10 @@ Every integer is big-endian. The compact form, for pictures of at most 4096x4096
 
 The wide form has 4 bytes for the length and 4 each for width - 1 and height - 1: 21 bytes. Extras are a count
 (1 byte) and as many entries of type (1 byte), length (4) and data: ICC profiles and other things that are
-rare. A reader skips types it does not know.
+rare. A reader skips types it does not know. Those in use:
+
+    type  data
+    1     codec: the spec of a codec that has no model file, ASCII; the tag is then the codec's own
 
 Damage is found for certain, not by chance, in the two commonest cases. A single changed byte: a CRC-16 misses
 no burst of 16 bits, and stands where no flag can move it. A file cut short, wherever: fewer than 256 bytes
@@ -37,6 +40,9 @@ MAX_PIXELS = 2**28
 """Largest picture that is read or written unless the caller says otherwise, in pixels."""
 MAX_SIDE = 2**20
 """Its longest side. Resampling takes memory in proportion to it: 10 GiB for one row of 2^28 pixels."""
+
+CODEC_EXTRA = 1
+"""Type of the optional section that names the codec."""
 
 _WIDE, _EXTRAS, _SALTS = 8, 4, 4
 _COMPACT_BYTES, _WIDE_BYTES = 13, 21
