@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sccodec.engine import Network, Settings
+from sccodec.engine import Network, Runner, Settings, TorchNetwork
 from sccodec.errors import ModelMismatch, ModelNotFound
 
 if TYPE_CHECKING:
@@ -96,16 +97,19 @@ def locate(tag: bytes) -> Installed:
     raise ModelNotFound(f"model {tag.hex()} is not installed; {where_looked()}")
 
 
-def find(tag: bytes) -> Bundle:
-    """Open the model file with that tag; raises ModelNotFound or, where it is damaged, ModelMismatch."""
-    return open_model(locate(tag))
+def find(tag: bytes, device: str = "cpu") -> Bundle:
+    """Open the model file with that tag; raises ModelNotFound or, where it is damaged, ModelMismatch.
+
+    device: where its networks run, "cpu" or what engine.find_device() gave.
+    """
+    return open_model(locate(tag), device)
 
 
-def default(codec: str, variant: str | None = None) -> Bundle:
+def default(codec: str, variant: str | None = None, device: str = "cpu") -> Bundle:
     """Open the model that encodes for a codec, or for one variant of it: the first on the search path.
 
-    Raises ModelNotFound where there is none; ModelMismatch where it is damaged, or where one folder holds
-    several and its DEFAULTS prefers none of them.
+    device: where its networks run, "cpu" or what engine.find_device() gave. Raises ModelNotFound where there is none;
+    ModelMismatch where it is damaged, or where one folder holds several and its DEFAULTS prefers none of them.
     """
     for folder in search_path():
         fitting = [m for m in list_folder(folder) if m.codec == codec and variant in (None, m.variant)]
@@ -114,7 +118,7 @@ def default(codec: str, variant: str | None = None) -> Bundle:
         if len(fitting) > 1 and fitting[0].path.stem not in read_defaults(folder):
             names = ", ".join(m.path.name for m in fitting)
             raise ModelMismatch(f"{folder} holds {names}: its file DEFAULTS must name the one to encode with")
-        return open_model(fitting[0])
+        return open_model(fitting[0], device)
     name = codec if variant is None else f"{codec}:{variant}"
     raise ModelNotFound(f"no model for {name} is installed; {where_looked()}")
 
@@ -123,13 +127,13 @@ def where_looked() -> str:
     return f"looked in {', '.join(map(str, search_path()))} (SCCODEC_MODELS adds folders)"
 
 
-def open_model(model: Installed) -> Bundle:
+def open_model(model: Installed, device: str = "cpu") -> Bundle:
     """Open a model file; an unchanged file and unchanged settings give the same object again."""
     try:
         status = model.path.stat()
     except OSError as error:
         raise ModelNotFound(f"{model.path}: {error.strerror}") from error
-    return _open(model, status.st_mtime_ns, status.st_size, Settings.from_environment())
+    return _open(model, status.st_mtime_ns, status.st_size, Settings.from_environment(device))
 
 
 @functools.lru_cache(maxsize=4)
@@ -149,7 +153,7 @@ class Bundle:
         self.codec = model.codec
         self.variant = model.variant
         self._settings = settings
-        self._networks: dict[str, Network] = {}
+        self._networks: dict[str, Runner] = {}
         with model.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").digest()
         if digest[:TAG_BYTES] != model.tag:
@@ -183,10 +187,19 @@ class Bundle:
         """All arrays whose names start with ``prefix``, by their full names."""
         return {n: self._file.get_tensor(n) for n in sorted(self._names) if n.startswith(prefix)}
 
-    def network(self, name: str) -> Network:
-        """A network, loaded on first use; ModelMismatch where the file has none of that name."""
-        graph = self.array(GRAPH + name)
+    def network(self, name: str) -> Runner:
+        """A network, loaded on first use; ModelMismatch where the file has none of that name.
+
+        On the CPU it is the file's graph. On another device it is torch's: ``build(name, config)`` of
+        sccodec/networks/<codec>.py gives the module, whose state_dict has the names of the file's weights.
+        """
         if name not in self._networks:
+            graph = self.array(GRAPH + name)
             weights = {n.removeprefix(f"{name}."): v for n, v in self.arrays(f"{name}.").items()}
-            self._networks[name] = Network(graph.tobytes(), weights, self._settings)
+            if self._settings.device == "cpu":
+                self._networks[name] = Network(graph.tobytes(), weights, self._settings)
+            else:
+                definitions = importlib.import_module(f"sccodec.networks.{self.codec}")
+                module = definitions.build(name, self.config)
+                self._networks[name] = TorchNetwork(module, weights, self._settings.device)
         return self._networks[name]

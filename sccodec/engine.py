@@ -1,23 +1,28 @@
-"""Run a network of a model file on arrays: ONNX Runtime on the CPU, float32 arithmetic, no torch.
+"""Run a network of a model file on arrays: ONNX Runtime on the CPU, torch on a GPU; float32 arithmetic.
 
-A network is an ONNX graph without weights and the weights beside it, by name. What the networks compute
-shapes pixels only: nothing that selects a probability may come from here, because float results differ
-between versions and machines.
+A network is an ONNX graph without weights and the weights beside it, by name; for a GPU the same weights go into the
+torch module of ``sccodec.networks``. What the networks compute shapes pixels only: nothing that selects a probability
+may come from here, because float results differ between versions and machines.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sccodec.errors import BadInput, ModelMismatch
+from sccodec.errors import BadInput, CodecUnavailable, ModelMismatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import nn
 
 # More threads than this gain nothing on pictures of ordinary size.
 MAX_THREADS = 8
@@ -28,14 +33,15 @@ class Settings:
     """How networks run.
 
     threads: 1 or more. optimise: ONNX Runtime's graph optimisations (tests switch them off, to show that no
-    symbol of a file depends on them).
+    symbol of a file depends on them). device: "cpu" is ONNX Runtime; any other is torch's name of a device.
     """
 
     threads: int
     optimise: bool = True
+    device: str = "cpu"
 
     @staticmethod
-    def from_environment() -> Settings:
+    def from_environment(device: str = "cpu") -> Settings:
         """SCCODEC_THREADS (default: the cores this process may use, at most 8),
         SCCODEC_ORT_OPTIMISATION=on|off.
 
@@ -47,7 +53,7 @@ class Settings:
         optimise = os.environ.get("SCCODEC_ORT_OPTIMISATION", "on")
         if optimise not in ("on", "off"):
             raise BadInput(f"SCCODEC_ORT_OPTIMISATION is {optimise!r}: expected on or off")
-        return Settings(int(text) if text else min(usable_cores(), MAX_THREADS), optimise == "on")
+        return Settings(int(text) if text else min(usable_cores(), MAX_THREADS), optimise == "on", device)
 
 
 def usable_cores() -> int:
@@ -55,6 +61,50 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def find_device(asked: str) -> str:
+    """The device that "cpu", "cuda", "cuda:1" or "auto" stands for here: "cpu", or torch's name of a CUDA device.
+
+    "auto" is CUDA where torch finds it, otherwise the CPU. Raises CodecUnavailable where CUDA is asked for and missing,
+    BadInput for other words.
+    """
+    if asked == "cpu":
+        return "cpu"
+    if asked != "auto" and not re.fullmatch(r"cuda(:\d{1,3})?", asked):
+        raise BadInput(f"device is {asked!r}: expected cpu, cuda or auto")
+    wanted, missing = "cuda" if asked == "auto" else asked, _what_cuda_lacks(asked)
+    if missing and asked != "auto":
+        raise CodecUnavailable(f"{missing}; without --device, or with --device cpu, the CPU does the work")
+    return "cpu" if missing else wanted
+
+
+def _what_cuda_lacks(asked: str) -> str:
+    """Why torch cannot run on the CUDA device asked for ("auto": on any); empty where it can."""
+    install = 'pip install "sccodec[gpu]" installs it'
+    if importlib.util.find_spec("torch") is None:
+        return f"--device cuda needs torch, which is not installed: {install}"
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return f"--device cuda needs torch, which cannot be imported: {one_line(error)}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on an unfit driver torch says more than the line below
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not count:
+        if torch.version.cuda is None:
+            return f"torch finds no CUDA device: torch {torch.__version__} was built without CUDA"
+        return "torch finds no CUDA device: it needs an NVIDIA GPU and its driver"
+    index = int(asked.partition(":")[2] or 0)
+    return f"torch finds no CUDA device {index}: there are {count}" if index >= count else ""
+
+
+class Runner(Protocol):
+    """A network that can be run, on whichever device."""
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The network's outputs, in its order, for arrays by input name (the network's shapes and types)."""
+        ...
 
 
 class Network:
@@ -103,6 +153,67 @@ class Network:
         """The network's outputs, in its order, for arrays by input name (the network's shapes and types)."""
         outputs: list[NDArray[Any]] = self.session.run(None, dict(inputs))
         return outputs
+
+
+class TorchNetwork:
+    """A torch module with a model file's weights, on any device of torch; ``run`` is that of ``Network``.
+
+    module: its state_dict has the names of the weights, no more and no fewer (constants are no part of it: buffers with
+    persistent=False); its forward takes the graph's inputs by name and gives a tensor or several. weights: float16 or float32. Arithmetic is that of float32 (no TF32) and the same each time.
+    Raises ModelMismatch where module and weights do not fit together.
+    """
+
+    def __init__(self, module: nn.Module, weights: Mapping[str, NDArray[Any]], device: str) -> None:
+        import torch
+
+        state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()}
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            raise ModelMismatch(f"a network does not load: {one_line(error)}") from error
+        self.device = torch.device(device)
+        self.module = module.float().eval().requires_grad_(requires_grad=False).to(self.device)
+        for value in self.module.parameters():
+            if value.ndim == 4:  # convolutions run in this order of memory at once; from another they are turned first
+                value.data = value.data.contiguous(memory_format=torch.channels_last)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The network's outputs, in its order, for arrays by input name (the network's shapes and types)."""
+        import torch
+
+        try:
+            with torch.inference_mode(), _exact_arithmetic(self.device.type):
+                given = {name: self._tensor(value) for name, value in inputs.items()}
+                outputs = self.module(**given)
+                several = [outputs] if isinstance(outputs, torch.Tensor) else outputs
+                return [output.contiguous().cpu().numpy() for output in several]
+        except torch.cuda.OutOfMemoryError as error:
+            raise MemoryError(f"out of memory on {self.device}") from error
+
+    def _tensor(self, value: NDArray[Any]) -> Any:
+        import torch
+
+        if not value.flags.writeable:
+            value = value.copy()  # torch warns of memory that it may not write to
+        tensor = torch.from_numpy(value).to(self.device)
+        return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+
+@contextmanager
+def _exact_arithmetic(device_type: str) -> Iterator[None]:
+    """Have CUDA compute in float32 with algorithms that give the same result each time; restores what was set."""
+    if device_type != "cuda":
+        yield
+        return
+    import torch
+
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def one_line(error: Exception) -> str:
