@@ -7,8 +7,10 @@ HEIC only.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,6 +29,8 @@ Notice = Callable[[str], None]
 
 _ORIENTATION = 0x0112  # EXIF tag
 _JPEG_SIDE = 65500
+_STRIP_PIXELS = 2**22  # converted at a time
+_PILLOWS_LIMIT = threading.Lock()  # guards Image.MAX_IMAGE_PIXELS, which is one for all threads
 _WITH_ALPHA = ("LA", "PA", "La", "RGBA", "RGBa")
 
 
@@ -34,26 +38,30 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
     """The picture in a file or in its bytes, upright, flattened onto white, in sRGB: uint8 [H, W, 3].
 
     notice takes one line for each thing that is not kept. Raises BadInput for what cannot be read or decoded
-    and for more than max_pixels, container.MAX_SIDE or Pillow's own limit, which is checked before pixels are read.
+    and for more than max_pixels or container.MAX_SIDE, which is checked before pixels are read. The largest pictures
+    are beyond a limit of Pillow's own: while one is read, there is none in this process.
     """
+    said: set[str] = set()
+
+    def once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            notice(text)
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks about odd files are many lines long
-            with _open(source, max_pixels) as opened:
-                _check_size(opened.size, max_pixels)
-                if getattr(opened, "is_animated", False):
-                    notice("the file holds several pictures: the first is used")
-                    opened.seek(0)
-                opened.load()
-                return np.array(_to_srgb(_upright(opened), notice))
+            try:
+                return _load(source, once, max_pixels)
+            except Image.DecompressionBombError:
+                with _without_pillows_limit():
+                    return _load(source, once, max_pixels)
     except BadInput:
         raise
     except FileNotFoundError:
         raise BadInput("no such file") from None
     except UnidentifiedImageError:
         raise BadInput("not a picture in any format that can be read") from None
-    except Image.DecompressionBombError:
-        raise BadInput("the picture has more pixels than can be read safely") from None
     except MemoryError:
         raise BadInput("the picture does not fit into memory") from None
     except OSError as error:
@@ -114,6 +122,55 @@ def format_of(suffix: str) -> str:
     return found
 
 
+@contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Lift Pillow's limit on pixels, for one picture at a time."""
+    with _PILLOWS_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _load(source: Path | bytes, notice: Notice, max_pixels: int) -> Picture:
+    with _open(source, max_pixels) as opened:
+        _check_size(opened.size, max_pixels)
+        if getattr(opened, "is_animated", False):
+            notice("the file holds several pictures: the first is used")
+            opened.seek(0)
+        opened.load()
+        return _to_picture(opened, notice)
+
+
+def _to_picture(image: PillowImage, notice: Notice) -> Picture:
+    """uint8 [H, W, 3] of a picture that is loaded; strip by strip, so that conversions take little memory."""
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    width, height = image.size
+    picture = np.empty((width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3), np.uint8)
+    as_stored = _turned_back(picture, orientation)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        below = min(top + rows, height)
+        strip = image if rows >= height else image.crop((0, top, width, below))
+        as_stored[top:below] = np.asarray(_to_srgb(strip, notice))
+    return picture
+
+
+def _turned_back(upright: Picture, orientation: int) -> Picture:
+    """A view of an upright picture in the order in which it is stored, for EXIF's orientations 1 to 8."""
+    turns: dict[int, Picture] = {
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }
+    return turns.get(orientation, upright)
+
+
 def _open(source: Path | bytes, max_pixels: int) -> PillowImage:
     """The picture, not yet decoded; HEIC is, after a check of its size."""
     try:
@@ -138,15 +195,6 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(12)
-
-
-def _upright(image: PillowImage) -> PillowImage:
-    """Turned as its EXIF orientation asks."""
-    if image.getexif().get(_ORIENTATION, 1) == 1:
-        return image
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
 
 
 def _to_srgb(image: PillowImage, notice: Notice) -> PillowImage:

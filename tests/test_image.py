@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import io
 import zlib
@@ -11,12 +12,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from sccodec import image
 from sccodec.errors import BadInput
 
 Picture = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True, params=[2**22, 100], ids=["whole", "strips"])
+def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of this must hold for pictures that are converted at once and for those converted strip by strip."""
+    monkeypatch.setattr(image, "_STRIP_PIXELS", request.param)
 
 
 def stored(picture: Image.Image, suffix: str = "png", **options: Any) -> bytes:
@@ -97,15 +104,17 @@ def test_alpha_is_laid_on_white(picture: Picture, mode: str) -> None:
     assert np.abs(got - (0.2 * base + 0.8 * 255)).max() <= 1
 
 
-def test_exif_orientation(picture: Picture) -> None:
-    for orientation, expected in (
-        (6, np.rot90(picture, -1)),
-        (8, np.rot90(picture)),
-        (3, picture[::-1, ::-1]),
-    ):
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        assert np.array_equal(loaded(stored(Image.fromarray(picture), exif=exif)), expected)
+@pytest.mark.parametrize("orientation", range(10))
+def test_exif_orientation(picture: Picture, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for suffix in ("png", "tiff"):
+        data = stored(Image.fromarray(picture), suffix, exif=exif)
+        with Image.open(io.BytesIO(data)) as opened:
+            expected = np.asarray(ImageOps.exif_transpose(opened))
+        assert np.array_equal(loaded(data), expected)
+    if orientation == 6:
+        assert np.array_equal(loaded(data), np.rot90(picture, -1))
 
 
 def test_colour_profiles(picture: Picture) -> None:
@@ -172,6 +181,19 @@ def test_limits_are_checked_before_pixels(picture: Picture) -> None:
     chunk = len(header[4:]).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
     with pytest.raises(BadInput):
         image.load(b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\x01IDAT\0", print)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tiff"])
+def test_our_limit_stands_in_place_of_pillows(picture: Picture, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow raises beyond twice its limit, in some formats when the file is opened, in others when it is decoded."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    data = stored(Image.fromarray(picture), suffix, lossless=True)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for got in pool.map(lambda _: image.load(data, print), range(20)):
+            assert np.array_equal(got, picture)
+    with pytest.raises(BadInput, match="limit is 767 in all"):
+        image.load(data, print, max_pixels=767)
+    assert Image.MAX_IMAGE_PIXELS == 100
 
 
 def test_damaged_and_foreign_files(picture: Picture, tmp_path: Path) -> None:
