@@ -12,7 +12,7 @@ import pkgutil
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -109,7 +109,13 @@ class Info:
 
 
 class Codec(Protocol):
-    """Pictures to bytes and back. Pictures are uint8 [H, W, 3], sRGB."""
+    """Pictures to bytes and back. Pictures are uint8 [H, W, 3], sRGB. options.device is "cpu" or a CUDA device.
+
+    A codec may also have
+        gpu = True                                     its networks run on CUDA; without it options.device is "cpu"
+        qualities() -> the qualities that differ, ascending, where they are few: see sccodec.target
+        encoder(image, spec, notice, options) -> a function from quality to bytes, which analyses the picture once
+    """
 
     name: str
     summary: str
@@ -175,20 +181,23 @@ def spec_of_file(named: bytes) -> Spec:
         raise Corrupt("the file is damaged: what names its codec cannot be read") from None
 
 
-def encode(
-    image: npt.ArrayLike,
-    spec: str = "conceptual",
-    quality: float | None = None,
-    *,
-    notice: Notice | None = None,
-    options: Options = DEFAULT_OPTIONS,
-) -> bytes:
-    """Encode a picture, uint8 [H, W, 3] sRGB or [H, W] grey, into the bytes of a file.
+@dataclass(frozen=True)
+class Job:
+    """Arguments of encode() that have been checked: all that a codec asks for."""
 
-    spec: "codec[:variant][,option=value]". quality: 0..100, higher is better, None for the codec's default;
-    it may stand in the spec instead, as q. notice takes one-line warnings; without it they are Python
-    warnings. Raises BadInput, UnknownCodec, CodecUnavailable or ModelError.
-    """
+    codec: Codec
+    picture: Picture
+    spec: Spec
+    quality: float | None
+    notice: Notice
+    options: Options
+
+    def encode(self) -> bytes:
+        return self.codec.encode(self.picture, self.spec, self.quality, self.notice, self.options)
+
+
+def prepare(image: npt.ArrayLike, spec: str, quality: float | None, notice: Notice, options: Options) -> Job:
+    """Check what encode() was given; raises BadInput, UnknownCodec or CodecUnavailable."""
     chosen = Spec.parse(spec)
     picture = as_picture(image, options.max_pixels)
     if "q" in dict(chosen.options):
@@ -198,22 +207,65 @@ def encode(
         chosen = Spec(chosen.codec, chosen.variant, tuple(o for o in chosen.options if o[0] != "q"))
     if quality is not None and not 0 <= quality <= 100:
         raise BadInput(f"quality is {quality:g}, it goes from 0 to 100")
-    return load(chosen.codec).encode(picture, chosen, quality, notice or warnings.warn, options)
+    found = load(chosen.codec)
+    return Job(found, picture, chosen, quality, notice, settle(found, options, notice))
 
 
-def decode(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
-    """Decode the bytes of a file into uint8 [H, W, 3]; raises BadStream or ModelError."""
-    return codec_of_file(data, options.max_pixels).decode(data, options)
+def settle(found: Codec, options: Options, notice: Notice) -> Options:
+    """The options with a device that is there and that the codec runs on; raises CodecUnavailable or BadInput."""
+    if options.device == "cpu":
+        return options
+    if not getattr(found, "gpu", False):
+        if options.device != "auto":
+            notice(f"{found.name} runs on the CPU only: device {options.device} is left unused")
+        return replace(options, device="cpu")
+    from sccodec import engine
+
+    return replace(options, device=engine.find_device(options.device))
+
+
+def encode(
+    image: npt.ArrayLike,
+    spec: str = "conceptual",
+    quality: float | None = None,
+    *,
+    notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
+    target_bytes: int | None = None,
+) -> bytes:
+    """Encode a picture, uint8 [H, W, 3] sRGB or [H, W] grey, into the bytes of a file.
+
+    spec: "codec[:variant][,option=value]". quality: 0..100, higher is better, None for the codec's default;
+    it may stand in the spec instead, as q, or be left to target_bytes: the best file that is no larger.
+    notice takes one-line warnings; without it they are Python warnings. Raises BadInput, UnknownCodec,
+    CodecUnavailable or ModelError.
+    """
+    if target_bytes is None:
+        return prepare(image, spec, quality, notice or warnings.warn, options).encode()
+    if quality is not None:
+        raise BadInput(f"quality {quality:g} and a target of {target_bytes} bytes: give one of them")
+    from sccodec import target
+
+    return target.encode(image, spec, target_bytes, notice=notice, options=options)[0]
+
+
+def decode(data: bytes, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Picture:
+    """Decode the bytes of a file into uint8 [H, W, 3]; raises BadStream, ModelError or CodecUnavailable.
+
+    notice takes one-line warnings; without it they are Python warnings.
+    """
+    found = codec_of_file(data, options.max_pixels)
+    return found.decode(data, settle(found, options, notice or warnings.warn))
 
 
 def info(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Info:
     """What a file says about itself; raises BadStream or ModelError."""
-    return codec_of_file(data, options.max_pixels).info(data, options)
+    return codec_of_file(data, options.max_pixels).info(data, replace(options, device="cpu"))
 
 
 def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
     """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError, or BadInput without one."""
-    return codec_of_file(data, options.max_pixels).labels(data, options)
+    return codec_of_file(data, options.max_pixels).labels(data, replace(options, device="cpu"))
 
 
 def as_picture(image: npt.ArrayLike, max_pixels: int = container.MAX_PIXELS) -> Picture:

@@ -344,7 +344,7 @@ def test_an_unexpected_error_is_one_line(shell: Shell, scc: Path, monkeypatch: p
     errors = {"KeyError": KeyError("oops"), "memory": MemoryError(), "deep": RecursionError("deep")}
     for expected, error in errors.items():
 
-        def fail(data: bytes, error: Exception = error) -> Picture:
+        def fail(data: bytes, error: Exception = error, **others: object) -> Picture:
             raise error
 
         monkeypatch.setattr("sccodec.codec.decode", fail)
@@ -352,7 +352,7 @@ def test_an_unexpected_error_is_one_line(shell: Shell, scc: Path, monkeypatch: p
 
 
 def test_an_interrupt_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(data: bytes) -> Picture:
+    def interrupt(data: bytes, **others: object) -> Picture:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sccodec.codec.decode", interrupt)
@@ -363,7 +363,7 @@ def test_an_interrupt_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.M
 def test_an_interrupted_import_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiled module turns Control-C during its import into an ImportError."""
 
-    def interrupt(data: bytes) -> Picture:
+    def interrupt(data: bytes, **others: object) -> Picture:
         raise ImportError("initialization failed") from KeyboardInterrupt()
 
     monkeypatch.setattr("sccodec.codec.decode", interrupt)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import sccodec
 from sccodec import codec, container
-from sccodec.codec import Spec
-from sccodec.errors import BadInput, BadStream, ModelNotFound, NotScc, UnknownCodec
+from sccodec.codec import Options, Spec
+from sccodec.errors import BadInput, BadStream, ModelNotFound, NotScc, TooLarge, UnknownCodec
 
 Picture = npt.NDArray[np.uint8]
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_.-", min_size=1, max_size=8)
@@ -95,6 +95,62 @@ def test_notices_are_warnings_unless_asked_for(fake_codec: str) -> None:
     heard: list[str] = []
     sccodec.encode(black, "fake", notice=heard.append)
     assert len(heard) == 1
+
+
+def test_a_limit_on_pixels_of_ones_own(fake_codec: str, picture: Picture) -> None:
+    data = sccodec.encode(picture, "fake")
+    enough, too_few = Options(max_pixels=32 * 24), Options(max_pixels=32 * 24 - 1)
+    assert sccodec.encode(picture, "fake", options=enough) == data
+    with pytest.raises(BadInput, match="limit is 767"):
+        sccodec.encode(picture, "fake", options=too_few)
+    for read in (sccodec.decode, sccodec.info, codec.labels):
+        read(data, options=enough)
+        with pytest.raises(TooLarge, match="limit is 767"):
+            read(data, options=too_few)
+    large = container.serialise(replace(container.parse(data), width=2**15, height=2**14))
+    with pytest.raises(TooLarge):
+        sccodec.info(large)
+    assert sccodec.info(large, options=Options(max_pixels=2**29)).width == 2**15
+
+
+def test_devices_reach_the_codecs_that_have_use_for_them(
+    fake_codec: str, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A codec without networks for a GPU gets the CPU, with a notice where CUDA was asked for by name."""
+    from sccodec import engine
+    from sccodec.codecs import fake
+
+    seen: list[str] = []
+    heard: list[str] = []
+
+    def encode(
+        self: object, image: Picture, spec: Spec, quality: float | None, notice: object, options: Options
+    ) -> bytes:
+        seen.append(options.device)
+        return b""
+
+    def decode(self: object, data: bytes, options: Options) -> Picture:
+        seen.append(options.device)
+        return picture
+
+    data = sccodec.encode(picture, "fake")
+    monkeypatch.setattr(fake.Fake, "encode", encode)
+    monkeypatch.setattr(fake.Fake, "decode", decode)
+    monkeypatch.setattr(engine, "find_device", {"auto": "cuda", "cuda": "cuda"}.__getitem__)
+
+    def devices() -> list[str]:
+        seen.clear()
+        for asked in ("cpu", "auto", "cuda"):
+            sccodec.encode(picture, "fake", options=Options(device=asked), notice=heard.append)
+            sccodec.decode(data, options=Options(device=asked), notice=heard.append)
+        return seen
+
+    assert devices() == ["cpu"] * 6
+    assert heard == ["fake runs on the CPU only: device cuda is left unused"] * 2
+    with pytest.warns(UserWarning, match="CPU only"):
+        sccodec.decode(data, options=Options(device="cuda"))
+    monkeypatch.setattr(fake.Fake, "gpu", True, raising=False)
+    assert devices() == ["cpu"] * 2 + ["cuda"] * 4 and len(heard) == 2
 
 
 def test_info(fake_codec: str, picture: Picture) -> None:

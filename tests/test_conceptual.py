@@ -105,7 +105,7 @@ def test_a_perturbed_prior_is_noticed() -> None:
     assert sccodec.decode(data).shape == (64, 64, 3)
     for read in (Perturbed().decode, Perturbed().labels, Perturbed().info):
         with pytest.raises((Desync, Corrupt)):
-            read(data)
+            read(data, codec.Options())
 
 
 def test_a_model_of_another_bitstream_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""A codec without a model: deflated samples. It lets container, dispatch and command line be tested alone."""
+"""A codec without a model: deflated samples, exact unless a quality coarsens them. It lets container, dispatch and command line be tested alone."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ class Fake:
         if image.max() == 0:
             notice("the picture is black\nall over")
         params = 50 if quality is None else int(quality)
+        if quality is not None:
+            step = 1 + int(100 - quality) // 2
+            image = image // step * step
         height, width = image.shape[:2]
         return serialise(Container(TAG, width, height, params, zlib.compress(image.tobytes())))
 
