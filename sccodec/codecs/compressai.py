@@ -1,0 +1,270 @@
+"""The image models of compressai's zoo as codecs with files, to compare with: `compressai:mbt2018-mean:3`.
+
+    picture -> pad -> the model's compress() -> y, z -> the model's decompress() -> crop -> picture
+
+    section    content
+    check      2 bytes: the low half of the CRC-32 over the decoded symbols, as int32, those of z before those of y
+    length     of z: 7 bits a byte, the lowest first, the high bit set but in the last; not where there is no z
+    z          the model's string for its hyper-latents; not for the factorized models
+    y          the model's string for its latents, to the end of the file
+
+Sides are padded to multiples of 16 (factorized) or 64 by repeating the edge; the strings' shapes follow from them.
+There is no model file: the container's tag is of the weights (networks/compressai_zoo.py), its entry for the
+codec holds the spec, `compressai:NAME[:quality][,metric=ms-ssim]`. A file of weights that are no quality of the zoo's,
+from a checkpoint, has no quality in its spec.
+
+These models choose probabilities by floating-point networks. Another machine may read other symbols from an undamaged
+file; the check then makes it a Desync. Balle et al. 2017 and 2018, Minnen et al. 2018, Cheng et al. 2020.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sccodec import codec as codecs
+from sccodec import container
+from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.errors import BadInput, CodecUnavailable, Corrupt, Desync, ModelMismatch, ModelNotFound, TooLarge
+
+if TYPE_CHECKING:
+    from sccodec.networks.compressai_zoo import ZooModel
+
+MAX_PADDED_PIXELS = 2**24
+"""The networks see whole pictures, and the largest takes about 900 bytes a pixel: 15 GiB for this many."""
+METRICS = ("mse", "ms-ssim")
+INSTALL = 'pip install "sccodec[peers]"'
+
+
+@dataclass(frozen=True)
+class Family:
+    """What is known of a model without importing it: qualities, 1 to so many; strings it writes; its stride."""
+
+    qualities: int
+    strings: int = 2
+    stride: int = 64
+    variable: bool = False
+
+
+FAMILIES = {
+    "bmshj2018-factorized": Family(8, strings=1, stride=16),
+    "bmshj2018-factorized-relu": Family(8, strings=1, stride=16),
+    "bmshj2018-hyperprior": Family(8),
+    "bmshj2018-hyperprior-vbr": Family(8, variable=True),
+    "mbt2018": Family(8),
+    "mbt2018-mean": Family(8),
+    "mbt2018-mean-vbr": Family(8, variable=True),
+    "cheng2020-anchor": Family(6),
+    "cheng2020-attn": Family(6),
+}
+UNSUPPORTED = {"mbt2018-vbr": "its serial coder hides the symbols, so that a wrong picture could not be told"}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A model of the zoo at one of its qualities, None for a checkpoint that is none of them."""
+
+    model: str
+    quality: int | None
+    metric: str
+
+    @property
+    def family(self) -> Family:
+        return FAMILIES[self.model]
+
+    @property
+    def variant(self) -> str:
+        return self.model if self.quality is None else f"{self.model}:{self.quality}"
+
+    def spec(self) -> str:
+        return f"compressai:{self.variant}" + (f",metric={self.metric}" if self.metric != "mse" else "")
+
+    @staticmethod
+    def of(spec: Spec, quality: float | None, *, has_checkpoint: bool) -> Peer:
+        """What a spec and -q ask for; raises BadInput."""
+        metric = dict(spec.options).get("metric", "mse")
+        if metric not in METRICS:
+            raise BadInput(f"metric is {metric!r}, it must be one of: {', '.join(METRICS)}")
+        model, _, native = (spec.variant or "").partition(":")
+        if model in UNSUPPORTED:
+            raise BadInput(f"compressai:{model} is not supported: {UNSUPPORTED[model]}")
+        if model not in FAMILIES:
+            known = ", ".join(FAMILIES)
+            raise BadInput(f"write compressai:NAME or compressai:NAME:QUALITY; the names are: {known}")
+        family = FAMILIES[model]
+        if native:
+            if quality is not None:
+                raise BadInput(f"the quality is given twice, as {quality:g} and in {str(spec)!r}")
+            if not re.fullmatch("[1-9]", native) or int(native) > family.qualities:
+                raise BadInput(f"the qualities of {model} are 1 to {family.qualities}, not {native!r}")
+            return Peer(model, int(native), metric)
+        if has_checkpoint and not family.variable:
+            if quality is not None:
+                raise BadInput(f"a checkpoint of {model} has one quality of its own: leave out the {quality:g}")
+            return Peer(model, None, metric)
+        return Peer(model, nearest(family.qualities, 50 if quality is None else quality), metric)
+
+
+def nearest(qualities: int, quality: float) -> int:
+    """The one of 1 to so many qualities that is nearest to 0..100, the lower of two."""
+    steps = (qualities - 1) * quality / 100
+    return 1 + int(np.ceil(steps - 0.5))
+
+
+class Compressai:
+    """The codec; see the module's docstring."""
+
+    name = "compressai"
+
+    @property
+    def summary(self) -> str:
+        """Raises CodecUnavailable where compressai is not installed: that is how `sccodec codecs` learns of it."""
+        for package in ("torch", "compressai"):
+            if importlib.util.find_spec(package) is None:
+                raise CodecUnavailable(f"compressai's models need {package}: {INSTALL}")
+        return "the image models of compressai's zoo, to compare with: compressai:mbt2018-mean:3"
+
+    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
+        spec.check_options("metric", "checkpoint")
+        checkpoint = checkpoint_of(spec, options)
+        peer = Peer.of(spec, quality, has_checkpoint=checkpoint is not None)
+        height, width = image.shape[:2]
+        if too_much := excess(peer.family, width, height):
+            raise BadInput(f"the picture is {too_much}")
+        if options.device == "cuda":
+            notice("compressai's models run on the CPU here")
+        model = load(peer, checkpoint)
+        rows, columns = padded(peer.family, width, height)
+        picture = np.pad(image, ((0, rows - height), (0, columns - width), (0, 0)), mode="edge")
+        strings, crc = model.compress(picture)
+        extras = ((container.CODEC_EXTRA, peer.spec().encode("ascii")),)
+        payload = write_payload(strings, crc)
+        return container.serialise(container.Container(model.tag, width, height, 0, payload, extras))
+
+    def decode(self, data: bytes, options: Options) -> Picture:
+        file, peer = read_header(data, options)
+        if too_much := excess(peer.family, file.width, file.height):
+            raise TooLarge(f"the file states {too_much}")
+        check, strings = read_payload(file.payload, peer.family.strings)
+        if peer.quality is None and options.checkpoint is None:
+            raise ModelNotFound(f"the file needs the checkpoint of {peer.model} that wrote it: --checkpoint FILE")
+        model = load(peer, options.checkpoint)
+        if model.tag != file.tag:
+            raise ModelMismatch(
+                f"the file was written with weights {file.tag.hex()} of {peer.spec()}, "
+                f"{model.source} holds {model.tag.hex()}: the right ones go with --checkpoint FILE"
+            )
+        picture, crc = model.decompress(strings, *padded(peer.family, file.width, file.height))
+        if crc & 0xFFFF != check:
+            raise Desync(
+                "the decoded symbols are not those that were written: the file was changed, or this machine computes "
+                "compressai's networks otherwise than the one that wrote it"
+            )
+        return np.ascontiguousarray(picture[: file.height, : file.width])
+
+    def info(self, data: bytes, options: Options) -> Info:
+        """Without weights, and without compressai."""
+        file, peer = read_header(data, options)
+        _, strings = read_payload(file.payload, peer.family.strings)
+        sections = [(name, float(len(string))) for name, string in zip(("y", "z"), strings, strict=False)]
+        return Info(
+            codec=self.name,
+            variant=peer.variant,
+            tag=file.tag.hex(),
+            width=file.width,
+            height=file.height,
+            file_bytes=len(data),
+            bpp=8 * len(data) / (file.width * file.height),
+            overhead_bytes=len(data) - sum(map(len, strings)),
+            sections=sections,
+            details={"metric": peer.metric},
+        )
+
+    def labels(self, data: bytes, options: Options) -> Picture:
+        raise BadInput("a file of compressai's models holds no labels")
+
+
+def checkpoint_of(spec: Spec, options: Options) -> Path | None:
+    """The checkpoint that the spec or the options name; raises BadInput where both do, differently."""
+    named = dict(spec.options).get("checkpoint")
+    if named is None:
+        return options.checkpoint
+    if options.checkpoint not in (None, Path(named)):
+        raise BadInput(f"the checkpoint is given twice, as {options.checkpoint} and in {str(spec)!r}")
+    return Path(named)
+
+
+def load(peer: Peer, checkpoint: Path | None) -> ZooModel:
+    """The model with its weights; raises CodecUnavailable or ModelError."""
+    try:
+        from sccodec.networks import compressai_zoo
+
+        return compressai_zoo.load(peer.model, peer.quality or 1, peer.metric, checkpoint)
+    except ImportError as error:
+        missing = error.name or "a package that is not installed"
+        raise CodecUnavailable(f"compressai's models need {missing}: {INSTALL}") from error
+
+
+def padded(family: Family, width: int, height: int) -> tuple[int, int]:
+    """Height and width of what the model sees."""
+    return -(-height // family.stride) * family.stride, -(-width // family.stride) * family.stride
+
+
+def excess(family: Family, width: int, height: int) -> str:
+    """How a picture exceeds what is given to these models, in words; empty where it does not."""
+    rows, columns = padded(family, width, height)
+    if rows * columns <= MAX_PADDED_PIXELS:
+        return ""
+    return f"{width}x{height} pixels, the limit for compressai's models is {MAX_PADDED_PIXELS}, padding included"
+
+
+def read_header(data: bytes, options: Options) -> tuple[container.Container, Peer]:
+    """The container, and the model that it names; raises BadStream."""
+    file = container.parse(data, options.max_pixels)
+    spec = codecs.spec_of_file(dict(file.extras).get(container.CODEC_EXTRA, b""))
+    try:
+        spec.check_options("metric")
+        native = ":" in (spec.variant or "")
+        return file, Peer.of(spec, None, has_checkpoint=not native)
+    except BadInput as error:
+        raise Corrupt(f"the file is damaged, or of a later version: {error}") from None
+
+
+def write_payload(strings: list[bytes], crc: int) -> bytes:
+    """Strings [y] or [y, z] and their symbols' CRC-32 as the docstring's table says."""
+    parts = [(crc & 0xFFFF).to_bytes(2, "big")]
+    for string in strings[:0:-1]:
+        parts += [varint(len(string)), string]
+    return b"".join([*parts, strings[0]])
+
+
+def read_payload(payload: bytes, n_strings: int) -> tuple[int, list[bytes]]:
+    """The check and the strings [y] or [y, z]; raises Corrupt."""
+    if len(payload) < 2:
+        raise Corrupt("the file is damaged: its check is missing")
+    position, strings = 2, []
+    for _ in range(n_strings - 1):
+        found = re.compile(rb"[\x80-\xff]{0,4}[\x00-\x7f]").match(payload, position)
+        if not found:
+            raise Corrupt("the file is damaged: a length cannot be read")
+        length = sum((byte & 127) << 7 * i for i, byte in enumerate(found[0]))
+        position = found.end() + length
+        if position > len(payload):
+            raise Corrupt("the file is damaged: a string is longer than the file")
+        strings.append(payload[found.end() : position])
+    return int.from_bytes(payload[:2], "big"), [payload[position:], *reversed(strings)]
+
+
+def varint(value: int) -> bytes:
+    """7 bits a byte, the lowest first; the high bit says that more follow."""
+    groups = [value >> shift & 127 for shift in range(0, max(value.bit_length(), 1), 7)]
+    return bytes([group | 128 for group in groups[:-1]] + groups[-1:])
+
+
+def codec() -> Compressai:
+    return Compressai()
