@@ -136,8 +136,6 @@ class Compressai:
         height, width = image.shape[:2]
         if too_much := excess(peer.family, width, height):
             raise BadInput(f"the picture is {too_much}")
-        if options.device == "cuda":
-            notice("compressai's models run on the CPU here")
         model = load(peer, checkpoint)
         rows, columns = padded(peer.family, width, height)
         picture = np.pad(image, ((0, rows - height), (0, columns - width), (0, 0)), mode="edge")
