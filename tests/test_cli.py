@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -250,6 +251,76 @@ def test_encode_json(shell: Shell, face: Path, picture: Picture) -> None:
     image.save(Path("b.png"), picture)
     found = json.loads(shell("encode", face, "b.png", "-m", "fake", "--json", "-o", "all")[1])
     assert [f["output"] for f in found] == [str(Path("all/face.scc")), str(Path("all/b.scc"))]
+
+
+def test_encode_to_a_target(shell: Shell, face: Path, picture: Picture) -> None:
+    most = len(sccodec.encode(picture, "fake", 60))
+    bpp = 8 * most / picture[..., 0].size
+    lines = []
+    for option in (("--target-bytes", str(most)), ("--target-bpp", repr(bpp))):
+        code, out, err = shell("encode", face, "-m", "fake", "--force", *option)
+        assert code == 0 and err == ""
+        lines.append(out)
+        found = json.loads(shell("encode", face, "-m", "fake", "--force", "--json", *option)[1])
+        assert found["file_bytes"] == Path("face.scc").stat().st_size <= most
+        assert f", quality {found['quality']:g}\n" in out
+        again = sccodec.encode(picture, "fake", found["quality"])
+        assert again == Path("face.scc").read_bytes()
+    assert lines[0] == lines[1]
+    before = Path("face.scc").read_bytes()
+    assert "smallest file" in shell.fails("encode", face, "-m", "fake", "--force", "--target-bytes", "10")
+    assert "smallest" in shell.fails("encode", face, "-m", "fake", "--force", "--target-bpp", "0.01")
+    assert "bits per pixel" in shell.fails("encode", face, "-m", "fake", "--force", "--target-bpp", "nan")
+    shell.fails("encode", face, "-m", "fake:q=3", "--force", "--target-bytes", "1000")
+    assert Path("face.scc").read_bytes() == before
+
+
+def test_the_quality_of_encode_json(shell: Shell, face: Path) -> None:
+    for args, quality in ((["-m", "fake"], None), (["-m", "fake", "-q", "30"], 30), (["-m", "fake:q=40"], 40)):
+        assert json.loads(shell("encode", face, "--force", "--json", *args)[1])["quality"] == quality
+
+
+@pytest.mark.parametrize("wrong", [
+    ["-q", "30", "--target-bytes", "100"],
+    ["-q", "30", "--target-bpp", "1"],
+    ["--target-bytes", "100", "--target-bpp", "1"],
+    ["--target-bytes", "0"],
+    ["--target-bpp", "0"],
+    ["--max-pixels", "0"],
+    ["--device", "gpu"],
+    ["--checkpoint", "absent.pth"],
+])  # fmt: skip
+def test_options_that_do_not_go(shell: Shell, face: Path, wrong: list[str]) -> None:
+    shell.misused("encode", face, "-m", "fake", *wrong)
+    assert not Path("face.scc").exists()
+
+
+def test_a_limit_on_pixels(shell: Shell, face: Path, scc: Path) -> None:
+    few, enough = ("--max-pixels", "767"), ("--max-pixels", "768")
+    for command in ("info", "verify", "labels", "decode"):
+        assert "limit is 767" in shell.fails(command, scc, *few)
+        assert shell(command, scc, *enough)[0] == 0
+    assert "limit is 767" in shell.fails("encode", face, "-m", "fake", "-o", "b.scc", *few)
+    assert shell("encode", face, "-m", "fake", "-o", "b.scc", *enough)[0] == 0
+
+
+def test_a_device_that_is_of_no_use_is_noted(shell: Shell, face: Path, scc: Path) -> None:
+    for args in (["encode", face, "-m", "fake", "--force"], ["decode", scc], ["verify", scc]):
+        code, _, err = shell(*args, "--device", "cuda")
+        assert code == 0 and err.count("\n") == 1 and "note: " in err and "CPU only" in err
+        assert shell(*args, "--device", "auto", *(["-f"] if args[0] == "decode" else []))[2] == ""
+
+
+def test_a_device_that_is_missing_is_one_line(
+    shell: Shell, face: Path, scc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sccodec.codecs import fake
+
+    monkeypatch.setattr(fake.Fake, "gpu", True, raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for args in (["encode", face, "-m", "fake", "--force"], ["decode", scc], ["verify", scc]):
+        assert "needs torch" in shell.fails(*args, "--device", "cuda")
+        assert shell(*args, "--device", "auto")[0] == 0
 
 
 def test_verify(shell: Shell, scc: Path) -> None:

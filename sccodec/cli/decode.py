@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from sccodec.cli import _batch, _files
+from sccodec.cli import _batch, _files, _options
 from sccodec.cli._report import Reporter
+
+if TYPE_CHECKING:
+    from sccodec.codec import Options
 
 
 @click.command("decode")
 @_batch.inputs("FILE...")
 @_batch.outputs
+@_options.running
 @click.pass_context
-def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, force: bool) -> None:
+def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, force: bool, options: Options) -> None:
     """Decode files: face.scc becomes face.decoded.png beside it, or what -o says.
 
     The suffix of -o chooses the format; standard output gets PNG. FILE may be - for standard input.
@@ -24,7 +30,10 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
         image.format_of(_suffix(job))  # before the work, not after it
 
     def work(job: _files.Job, reporter: Reporter) -> None:
-        picture = codec.decode(_files.read_stream(job.source))
+        def notice(text: str) -> None:
+            reporter.notice(f"{job.name}: {text}")
+
+        picture = codec.decode(_files.read_stream(job.source), notice=notice, options=options)
         _files.write(job.target, image.to_bytes(picture, _suffix(job)))
         if job.target is not None:
             height, width = picture.shape[:2]

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sccodec.cli import _batch, _files
+from sccodec.cli import _batch, _files, _options
 from sccodec.cli._report import Reporter, table
+
+if TYPE_CHECKING:
+    from sccodec.codec import Options
 
 
 @click.command("info")
 @_batch.inputs("FILE...")
 @_batch.as_json
+@_options.limits
 @click.pass_context
-def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool) -> None:
+def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool, options: Options) -> None:
     """Say what files hold: codec, model, size, and where the bytes went."""
     from sccodec import codec
 
     def work(source: str, reporter: Reporter) -> dict[str, Any]:
-        found = codec.info(_files.read_source(source))
+        found = codec.info(_files.read_source(source), options=options)
         if not json_:
             rows = [
                 ("file", _batch.source_name(source)),

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from sccodec.cli import _batch, _files
+from sccodec.cli import _batch, _files, _options
 from sccodec.cli._report import Reporter
 from sccodec.errors import BadInput
+
+if TYPE_CHECKING:
+    from sccodec.codec import Options
 
 
 @click.command("labels")
 @_batch.inputs("FILE...")
 @_batch.outputs
+@_options.limits
 @click.pass_context
-def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, force: bool) -> None:
+def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, force: bool, options: Options) -> None:
     """Decode only the semantic map: face.scc becomes face.labels.png beside it, or what -o says.
 
     The samples of the PNG are the classes, at the scale at which they were sent; its palette is for looking
@@ -27,7 +33,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
             raise BadInput(f"{job.target}: a map of classes is written as .png only")
 
     def work(job: _files.Job, reporter: Reporter) -> None:
-        labels = codec.labels(_files.read_stream(job.source))
+        labels = codec.labels(_files.read_stream(job.source), options=options)
         _files.write(job.target, image.labels_to_bytes(labels))
         if job.target is not None:
             height, width = labels.shape

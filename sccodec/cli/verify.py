@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from sccodec.cli import _batch, _files
+from sccodec.cli import _batch, _files, _options
 from sccodec.cli._report import Reporter
+
+if TYPE_CHECKING:
+    from sccodec.codec import Options
 
 
 @click.command("verify")
 @_batch.inputs("FILE...")
+@_options.running
 @click.pass_context
-def command(ctx: click.Context, inputs: tuple[str, ...]) -> None:
+def command(ctx: click.Context, inputs: tuple[str, ...], options: Options) -> None:
     """Decode files without writing anything: bytes, symbols and model must all agree."""
     from sccodec import codec
 
     def work(source: str, reporter: Reporter) -> None:
-        height, width = codec.decode(_files.read_source(source)).shape[:2]
-        reporter.result(f"{_batch.source_name(source)}: ok, {width}x{height}")
+        name = _batch.source_name(source)
+
+        def notice(text: str) -> None:
+            reporter.notice(f"{name}: {text}")
+
+        height, width = codec.decode(_files.read_source(source), notice=notice, options=options).shape[:2]
+        reporter.result(f"{name}: ok, {width}x{height}")
 
     ctx.exit(_batch.run(inputs, _batch.source_name, work))
