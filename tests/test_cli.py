@@ -442,6 +442,20 @@ def test_an_interrupted_import_is_one_line(shell: Shell, scc: Path, monkeypatch:
     assert code == 130 and out == "" and err == "sccodec: error: interrupted\n"
 
 
+def test_an_interrupt_before_the_start_is_one_line() -> None:
+    """Control-C while click is being imported: main() of the command line is not there yet."""
+    program = (
+        "import runpy, sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Stop()); sys.argv[1:] = ['--help']\n"
+        "runpy.run_module('sccodec', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "sccodec: error: interrupted\n")
+
+
 def test_a_real_interrupt(shell: Shell) -> None:
     running = subprocess.Popen(
         [sys.executable, str(RUN), "decode", "-"],
