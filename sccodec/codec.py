@@ -162,7 +162,7 @@ def recognise(start: bytes) -> str | None:
 def codec_of_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> Codec:
     """The codec that decodes a file; raises BadStream or ModelError."""
     if data and recognise(data[:16]) is None:
-        raise NotScc("not a .scc file, nor any other format that sccodec decodes")
+        raise NotScc
     file = container.parse(data, max_pixels)
     named = dict(file.extras).get(container.CODEC_EXTRA)
     return load(codec_of_tag(file.tag) if named is None else spec_of_file(named).codec)

@@ -113,7 +113,7 @@ def parse(data: bytes, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -
     if not data:
         raise NotScc("the file is empty")
     if not is_scc(data):
-        raise NotScc("not a .scc file, nor any other format that sccodec decodes")
+        raise NotScc
     if len(data) < _COMPACT_BYTES:
         raise Truncated(f"the file ends after {len(data)} bytes, within its header")
     version, flags = data[1] >> 4, data[1] & 0x0F

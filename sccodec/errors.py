@@ -32,6 +32,9 @@ class BadStream(SccodecError):
 class NotScc(BadStream):
     """The bytes are of no known format."""
 
+    def __init__(self, message: str = "not a .scc file, nor any other format that sccodec decodes") -> None:
+        super().__init__(message)
+
 
 class Truncated(BadStream):
     """The bytes end before the file does."""

@@ -128,7 +128,7 @@ def _read_recognised(file: BinaryIO) -> bytes:
 
     start = file.read(16)
     if start and recognise(start) is None:
-        raise NotScc("not a .scc file, nor any other format that sccodec decodes")
+        raise NotScc
     data = start + file.read(MAX_FILE_BYTES)
     if len(data) > MAX_FILE_BYTES:
         raise TooLarge(f"the file is larger than {MAX_FILE_BYTES} bytes")
