@@ -161,8 +161,11 @@ def test_checkpoints_that_cannot_be_used(checkpoint: Checkpoint, tmp_path: Path)
     assert options.checkpoint is not None
     for name, content in bad:
         torch.save(content, tmp_path / name)
-    (tmp_path / "text").write_text("no checkpoint")
-    for path in [*(tmp_path / name for name, _ in bad), tmp_path / "text", options.checkpoint]:
+    texts = ["", "no checkpoint", ". activate\nexport A=b\n", "PK\x03\x04"]
+    for i, text in enumerate(texts):
+        (tmp_path / f"text{i}").write_text(text)
+    names = [*(name for name, _ in bad), *(f"text{i}" for i in range(len(texts)))]
+    for path in [*(tmp_path / name for name in names), options.checkpoint]:
         with pytest.raises(ModelMismatch) as caught:
             sccodec.encode(image, spec, options=Options(checkpoint=path))
         assert "\n" not in str(caught.value)
@@ -328,7 +331,7 @@ def test_a_checkpoint_that_is_no_quality_of_the_zoo(checkpoint: Checkpoint) -> N
     assert sccodec.decode(data, options=options).shape == (16, 16, 3)
     with pytest.raises(ModelNotFound, match="--checkpoint"):
         sccodec.decode(data)
-    with pytest.raises(BadInput, match="quality of its own"):
+    with pytest.raises(BadInput, match="rate of its own"):
         sccodec.encode(picture(16, 16), spec, 30)
     with pytest.raises(BadInput, match="twice"):
         sccodec.encode(picture(16, 16), spec, options=Options(checkpoint=Path("other")))

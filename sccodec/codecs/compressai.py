@@ -105,7 +105,7 @@ class Peer:
             return Peer(model, int(native), metric)
         if has_checkpoint and not family.variable:
             if quality is not None:
-                raise BadInput(f"a checkpoint of {model} has one quality of its own: leave out the {quality:g}")
+                raise BadInput(f"a checkpoint of {model} has a rate of its own: ask for no quality and no target")
             return Peer(model, None, metric)
         return Peer(model, nearest(family.qualities, 50 if quality is None else quality), metric)
 

@@ -12,7 +12,6 @@ import contextlib
 import functools
 import hashlib
 import io
-import pickle
 import threading
 import zlib
 from pathlib import Path
@@ -78,7 +77,7 @@ def download(model: str, quality: int, metric: str) -> tuple[str, dict[str, Any]
             f"{wanted} needs the weights {name}, which cannot be downloaded ({one_line(error)}): "
             "give them with --checkpoint FILE"
         ) from error
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:
         raise ModelMismatch(f"{name} in torch.hub's cache cannot be read: {one_line(error)}") from error
     return name, state
 
@@ -89,7 +88,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelNotFound(f"{path}: {error.strerror}") from error
-    except (RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # of any kind: it interprets the bytes before it knows what they are
         raise ModelMismatch(f"{path} is not a checkpoint of nothing but tensors") from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
@@ -227,13 +226,14 @@ class Symbols:
 def followed_by_zeros(string: bytes, n_symbols: int) -> bytes:
     """A string of the package's range coder, made safe to read n_symbols from; raises Corrupt.
 
-    A symbol takes 16 bits at most, and values beyond a table what the string's own bits ask for, 15 times over.
+    A symbol takes 16 bits at most, for which there are 32; a value beyond its table takes as many more as the
+    string's own bits ask for, at most 15 times their number.
     """
     if len(string) % 4 or len(string) < 8:
         raise Corrupt("the file is damaged: a string of its model has no length that a writer gives it")
     if not _LEAST_STATE <= int.from_bytes(string[:8], "little") < _LEAST_STATE << 32:
         raise Corrupt("the file is damaged: a string of its model begins as none does")
-    return string + bytes(2 * n_symbols + 16 * len(string) + 2**16)
+    return string + bytes(4 * n_symbols + 16 * len(string) + 2**16)
 
 
 def tables_are_sound(cdf: Any, lengths: Any, offsets: Any) -> bool:
