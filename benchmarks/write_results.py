@@ -3,7 +3,8 @@
     python benchmarks/write_results.py
 
 Reads results/*.json, which the other scripts of this folder write, and replaces what stands between the two `results`
-marks of README.md and of the card (models/<model>.md). Refuses results of another model than the installed one.
+marks of README.md and of the card (models/<model>.md); each codec has marks of its own. Refuses results of another
+model than the installed one. What was not measured yet for the hyperprior codec leaves its cell empty.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import hyperprior_tables
+from measuring import row
+
 from sccodec import bundle
+from sccodec.errors import ModelNotFound
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- results: written by benchmarks/write_results.py -->", "<!-- end of results -->"
+CONCEPTUAL = "<!-- results: written by benchmarks/write_results.py -->", "<!-- end of results -->"
+HYPERPRIOR = (
+    "<!-- hyperprior results: written by benchmarks/write_results.py -->",
+    "<!-- end of hyperprior results -->",
+)
 
 
 def read(name: str, model: str) -> dict[str, Any]:
@@ -24,10 +33,6 @@ def read(name: str, model: str) -> dict[str, Any]:
     if result["model"] != model:
         raise SystemExit(f"results/{name}.json is of {result['model']}, the installed model is {model}: measure again")
     return result
-
-
-def row(*cells: object) -> str:
-    return "| " + " | ".join(str(c) for c in cells) + " |"
 
 
 def acceptance(faces: dict[str, Any], saving: dict[str, Any], labels: dict[str, Any], stream: dict[str, Any]) -> str:
@@ -75,15 +80,41 @@ def networks(complexity: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, marks: tuple[str, str], text: str) -> None:
+    begin, end = marks
     whole = path.read_text(encoding="utf-8")
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.S)
+    pattern = re.compile(re.escape(begin) + ".*" + re.escape(end), re.S)
     if not pattern.search(whole):
-        raise SystemExit(f"{path.name} lacks the marks {BEGIN} and {END}")
-    path.write_text(pattern.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", whole), encoding="utf-8")
+        raise SystemExit(f"{path.name} lacks the marks {begin} and {end}")
+    path.write_text(pattern.sub(lambda _: f"{begin}\n\n{text}\n\n{end}", whole), encoding="utf-8")
 
 
 def main() -> None:
+    write_conceptual()
+    write_hyperprior()
+
+
+def write_hyperprior() -> None:
+    """The hyperprior codec's part; nothing where no model of it is installed."""
+    try:
+        model = bundle.default("hyperprior").path
+    except ModelNotFound:
+        print("no hyperprior model is installed: its results are left as they are")
+        return
+    results = HERE / "results"
+    found = {
+        short: read(name, model.name)
+        for short, name in hyperprior_tables.RESULTS.items()
+        if (results / f"{name}.json").exists()
+    }
+    tables = hyperprior_tables.everything(found)
+    plot = "kodak_hyperprior.png"
+    picture = f"![rate-distortion curves on Kodak](benchmarks/results/{plot})\n\n" if (results / plot).exists() else ""
+    replace(HERE.parent / "README.md", HYPERPRIOR, picture + tables)
+    replace(HERE.parent / "models" / f"{model.stem}.md", HYPERPRIOR, tables)
+
+
+def write_conceptual() -> None:
     model = bundle.default("conceptual", "faces").path
     names = ("conceptual_faces", "hyperprior_saving", "stream_estimate", "portrait", "complexity")
     faces, saving, stream, portrait, complexity = (read(name, model.name) for name in names)
@@ -104,9 +135,9 @@ def main() -> None:
     reached = acceptance(faces, saving, labels, stream)
     tables = "\n\n".join([where, reached, notes, "Over the quality knob:", qualities(faces)])
     picture = f"![original and decoded portraits](benchmarks/results/portrait.png)\n\n{caption}"
-    replace(HERE.parent / "README.md", f"{picture}\n\n{tables}")
+    replace(HERE.parent / "README.md", CONCEPTUAL, f"{picture}\n\n{tables}")
     size = f"The model file has {complexity['file_bytes']} bytes."
-    replace(HERE.parent / "models" / f"{model.stem}.md", f"{tables}\n\n{networks(complexity)}\n\n{size}")
+    replace(HERE.parent / "models" / f"{model.stem}.md", CONCEPTUAL, f"{tables}\n\n{networks(complexity)}\n\n{size}")
 
 
 if __name__ == "__main__":
