@@ -200,10 +200,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.kodak is None:
         parser.error("--kodak is needed")
 
-    where = environment("torch", "compressai") | {"threads": options.threads}
-    source = landscape(options.kodak, options.picture)
     threads = str(options.threads)
     settings = {"SCCODEC_THREADS": threads} | {f"{k}_NUM_THREADS": threads for k in ("OMP", "MKL", "OPENBLAS")}
+    where = environment("torch", "compressai") | {"threads": options.threads}
+    where["variables"] |= settings
+    source = landscape(options.kodak, options.picture)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         commands = cold_commands(folder, source, options.spec, options.quality, options.threads, options.peers)
