@@ -58,7 +58,8 @@ class Coder:
         assert rows.size == 0 or (rows.min() >= 0 and rows.max() < len(table.sizes)), "no such row"
         given = None if values is None else np.asarray(values, np.int64).reshape(-1)
         assert given is None or given.shape == rows.shape, "one row for each value"
-        order = np.argsort(rows, kind="stable")
+        # numpy sorts 16-bit numbers by digits, several times faster than others.
+        order = np.argsort(rows.astype(np.uint16) if len(table.sizes) <= 1 << 16 else rows, kind="stable")
         bounds = np.searchsorted(rows[order], np.arange(len(table.sizes) + 1))
         result = np.zeros(rows.shape, np.int64)
         for row in np.flatnonzero(np.diff(bounds)):

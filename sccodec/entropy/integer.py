@@ -1,4 +1,4 @@
-"""Integer networks of pointwise layers: the same numbers on every machine, fit to choose probabilities.
+"""Integer networks of pointwise and depth-wise layers: the same numbers on every machine, fit to choose probabilities.
 
 A layer multiplies int16 activations by int16 weights, adds a bias, rounds by a shift, and (all but the last)
 applies a leaky ReLU whose negative side is shifted right by 3, then clips to 16 bits. It runs in float64 on whole
@@ -51,6 +51,37 @@ class Layer:
         """Whole numbers [n, in] of at most 16 bits -> floor((x W^T + b + half) / 2^shift), [n, out]."""
         a: Whole = x @ self._transposed  # type: ignore[attr-defined]
         a += self._offset  # type: ignore[attr-defined]
+        a *= 2.0**-self.shift
+        return np.floor(a, out=a)
+
+
+@dataclass(frozen=True)
+class Depthwise:
+    """A 3x3 convolution within each channel: weight int16 [9, C] (kernel row by row), bias int64 [C], shift >= 0."""
+
+    weight: NDArray[np.int16]
+    bias: NDArray[np.int64]
+    shift: int
+
+    def __post_init__(self) -> None:
+        good = self.weight.ndim == 2 and len(self.weight) == 9 and self.bias.shape == self.weight.shape[1:]
+        if not good or not 0 <= self.shift <= 50 or (abs(self.bias) >= 1 << 51).any():
+            raise ModelMismatch("a stored integer layer is not valid")
+        half = 1 << self.shift >> 1
+        object.__setattr__(self, "_weight", self.weight.astype(np.float64))
+        object.__setattr__(self, "_offset", (self.bias + half).astype(np.float64))
+
+    def accumulate(self, x: Whole) -> Whole:
+        """Whole numbers [h, w, C] of at most 16 bits, zeros around -> floor((x * W + b + half) / 2^shift)."""
+        h, w, _ = x.shape
+        padded = np.zeros((h + 2, w + 2, x.shape[2]))
+        padded[1:-1, 1:-1] = x
+        a = np.empty_like(x)
+        a[:] = self._offset  # type: ignore[attr-defined]
+        term = np.empty_like(x)
+        for k, weight in enumerate(self._weight):  # type: ignore[attr-defined]
+            np.multiply(padded[k // 3 : k // 3 + h, k % 3 : k % 3 + w], weight, out=term)
+            a += term
         a *= 2.0**-self.shift
         return np.floor(a, out=a)
 
@@ -143,11 +174,28 @@ def quantise(
 
 def quantise_layer(weight: NDArray[Any], bias: NDArray[Any], input_bits: int, output_bits: int) -> tuple[Layer, int]:
     """One layer, and the fractional bits of its output: fewer than asked where its sums have no more."""
+    fixed, offset, shift, output_bits = fixed_point(weight, bias, input_bits, output_bits)
+    return Layer(fixed, offset, shift), output_bits
+
+
+def quantise_depthwise(
+    weight: NDArray[Any], bias: NDArray[Any], input_bits: int, output_bits: int
+) -> tuple[Depthwise, int]:
+    """As ``quantise_layer``, for a depth-wise weight [C, 1, 3, 3]."""
+    rows = np.asarray(weight, np.float64).reshape(len(weight), 9).T
+    fixed, offset, shift, output_bits = fixed_point(rows, bias, input_bits, output_bits)
+    return Depthwise(fixed, offset, shift), output_bits
+
+
+def fixed_point(
+    weight: NDArray[Any], bias: NDArray[Any], input_bits: int, output_bits: int
+) -> tuple[NDArray[np.int16], NDArray[np.int64], int, int]:
+    """Weight, bias, shift and the output's fractional bits, with as many bits for the weights as int16 holds."""
     weight_bits = min(MOST_WEIGHT_BITS, int(np.floor(np.log2(LIMIT / max(float(np.abs(weight).max()), 1e-9)))))
     output_bits = min(output_bits, input_bits + weight_bits)
     fixed = np.rint(np.asarray(weight, np.float64) * 2.0**weight_bits).astype(np.int16)
     offset = np.rint(np.asarray(bias, np.float64) * 2.0 ** (input_bits + weight_bits)).astype(np.int64)
-    return Layer(fixed, offset, input_bits + weight_bits - output_bits), output_bits
+    return fixed, offset, input_bits + weight_bits - output_bits, output_bits
 
 
 def room(x: NDArray[Any]) -> int:
