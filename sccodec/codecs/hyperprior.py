@@ -1,0 +1,222 @@
+"""Hyperprior (Balle et al. 2018, Minnen et al. 2018), at any rate from one set of weights, for pictures of any size.
+
+    x -> g_a -> * gain(q) -> y -> Q -> y_hat -> * step(q) -> g_s -> x_hat
+                             |         ^
+                             +-> h_a -> z -> Q -> z_hat -> h_s and steps -> mean, scale
+
+    section    content
+    hyper      z at 1/64 of the resolution, a table a channel
+    latents    y at 1/16, about means and with scales from z and from the latents before (sccodec.entropy.hyperprior)
+
+The picture is brought to multiples of 16 by its edges. Tiles of 1024x1024 pixels are coded one after another, each with
+its hyper before its latents, in one range-coder stream that ends in a check symbol. The transforms see a tile with a
+margin as wide as their receptive field, so that tiles leave no seams. The parameter byte is the quality: 0..255 for
+-q 0..100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sccodec import bundle, container
+from sccodec.bundle import Bundle
+from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
+from sccodec.entropy.hyperprior import (
+    HYPER_STRIDE,
+    QUALITY_LEVELS,
+    GridCoder,
+    HyperpriorModel,
+    IntegerDistributions,
+    tiles,
+    traverse,
+)
+from sccodec.errors import BadInput, ModelMismatch
+
+STRIDE = 16
+TILE = 64  # latents a side
+BITSTREAM = 1
+DEFAULT_QUALITY = 50.0
+
+Floats = npt.NDArray[np.float32]
+
+
+class Model:
+    """A model file of this codec, ready for one quality; ModelMismatch for one of another kind."""
+
+    def __init__(self, opened: Bundle, quality: int) -> None:
+        if opened.bitstream != BITSTREAM:
+            raise ModelMismatch(
+                f"{opened.path} is of bitstream version {opened.bitstream}, this sccodec reads {BITSTREAM}: "
+                "update sccodec"
+            )
+        self.bundle = opened
+        self.quality = quality
+        config = opened.config
+        try:
+            self.entropy = HyperpriorModel.from_arrays(opened.arrays("tables.") | opened.arrays("integer."), config)
+            # A block looks one position around itself: those at 1/8 count half a latent each.
+            self.margins = tuple(
+                sum(config[name][i] for i in coarse) + -(-sum(config[name][i] for i in fine) // 2)
+                for name, fine, coarse in (("analysis_blocks", [0], [1]), ("synthesis_blocks", [1], [0]))
+            )
+            self.deadzone = float(config["deadzone"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelMismatch(f"{opened.path} has no configuration that can be used: {error}") from error
+
+    def vector(self, name: str) -> Floats:
+        """A stored vector by quality, interpolated in the log domain, [channels]."""
+        anchors = self.bundle.array(f"gains.{name}").astype(np.float64)
+        place = self.quality * (len(anchors) - 1) / QUALITY_LEVELS
+        below = min(int(place), len(anchors) - 2)
+        mixed = anchors[below] + (place - below) * (anchors[below + 1] - anchors[below])
+        vector: Floats = np.exp(mixed).astype(np.float32)
+        return vector
+
+    def analyse(self, picture: Picture) -> Floats:
+        """y [h, w, latents] in quantisation steps, of uint8 [16h, 16w, 3]."""
+        inputs: dict[str, npt.NDArray[Any]] = {
+            "image": picture[None],
+            "factor": self.vector("analysis"),
+            "gain": self.vector("gain"),
+        }
+        (y,) = self.bundle.network("analysis").run(inputs)
+        return np.ascontiguousarray(y[0].transpose(1, 2, 0))
+
+    def hyper_analyse(self, y: Floats) -> Floats:
+        """z [h/4, w/4, hyper], not yet rounded, of y [h, w, latents], whose edges are repeated up to multiples of 4."""
+        h, w, _ = y.shape
+        y = np.pad(y, ((0, -h % HYPER_STRIDE), (0, -w % HYPER_STRIDE), (0, 0)), mode="edge")
+        if not self.entropy.channels:
+            return np.zeros((y.shape[0] // HYPER_STRIDE, y.shape[1] // HYPER_STRIDE, 0), np.float32)
+        (z,) = self.bundle.network("hyper_analysis").run({"y": np.ascontiguousarray(y.transpose(2, 0, 1))[None]})
+        return np.ascontiguousarray(z[0].transpose(1, 2, 0))
+
+    def synthesise(self, y_hat: npt.NDArray[np.int16]) -> Picture:
+        """uint8 [16h, 16w, 3] of y_hat [h, w, latents] in 16ths of a step."""
+        inputs = {
+            "y_hat": (y_hat * np.float32(1 / MEAN_STEPS))[None],
+            "step": self.vector("step"),
+            "factor": self.vector("synthesis"),
+        }
+        (image,) = self.bundle.network("synthesis").run(inputs)
+        picture: Picture = image[0]
+        return picture
+
+    def code(self, coder: Coder, y: Floats | None, shape: tuple[int, int]) -> npt.NDArray[np.int16]:
+        """Code the latents of one tile, [h, w, latents]; gives y_hat in 16ths of a step."""
+        distributions = IntegerDistributions(self.entropy, self.quality, *shape)
+        z = None
+        if y is not None:
+            z = self.hyper_analyse(y).astype(np.float64)
+            y = np.pad(y, [(0, a - b) for a, b in zip(distributions.padded, shape, strict=True)] + [(0, 0)])
+        grid = GridCoder(coder, self.entropy, distributions.hyper_shape, self.deadzone)
+        y_hat = traverse(grid, distributions, z, y)
+        return np.asarray(y_hat[: shape[0], : shape[1]], np.int16)
+
+
+class Hyperprior:
+    """See the module's docstring."""
+
+    name = "hyperprior"
+    summary = "photographs of any size at any rate: variable-rate hyperprior with channel slices"
+    gpu = True
+
+    def qualities(self) -> Sequence[float]:
+        """Those that differ: a file has a byte for them."""
+        return [100 * k / QUALITY_LEVELS for k in range(QUALITY_LEVELS + 1)]
+
+    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
+        """Spec options: none."""
+        spec.check_options()
+        level = round((DEFAULT_QUALITY if quality is None else quality) / 100 * QUALITY_LEVELS)
+        opened = bundle.default(self.name, spec.variant, options.device)
+        model = Model(opened, level)
+        height, width = image.shape[:2]
+        writer = Writer()
+        for rows, columns in tiles(-(-height // STRIDE), -(-width // STRIDE), TILE):
+            y = analyse_tile(model, image, rows, columns)
+            model.code(writer, y, (y.shape[0], y.shape[1]))
+        writer.check()
+        return container.serialise(container.Container(opened.tag, width, height, level, writer.finish()))
+
+    def read(self, data: bytes, options: Options) -> tuple[container.Container, Model, Reader, npt.NDArray[np.int16]]:
+        """Everything up to the synthesis: y_hat int16 [h, w, latents] in 16ths of a step."""
+        file = container.parse(data, options.max_pixels)
+        model = Model(bundle.find(file.tag, options.device), file.params)
+        reader = Reader(file.payload)
+        shape = (-(-file.height // STRIDE), -(-file.width // STRIDE))
+        y_hat = np.empty((*shape, model.entropy.latents), np.int16)
+        for rows, columns in tiles(*shape, TILE):
+            y_hat[rows, columns] = model.code(reader, None, (rows.stop - rows.start, columns.stop - columns.start))
+        reader.check()
+        reader.finish()
+        return file, model, reader, y_hat
+
+    def decode(self, data: bytes, options: Options) -> Picture:
+        file, model, _, y_hat = self.read(data, options)
+        picture = np.empty((file.height, file.width, 3), np.uint8)
+        for rows, columns in tiles(y_hat.shape[0], y_hat.shape[1], TILE):
+            target = picture[STRIDE * rows.start : STRIDE * rows.stop, STRIDE * columns.start : STRIDE * columns.stop]
+            target[:] = synthesise_tile(model, y_hat, rows, columns)[: target.shape[0], : target.shape[1]]
+        return picture
+
+    def labels(self, data: bytes, options: Options) -> Picture:
+        raise BadInput("a file of the hyperprior codec holds no label map")
+
+    def latents(self, data: bytes, options: Options = Options()) -> npt.NDArray[np.int16]:  # noqa: B008  # frozen
+        """The decoded latents y_hat [h, w, latents], in 16ths of a quantisation step."""
+        return self.read(data, options)[3]
+
+    def info(self, data: bytes, options: Options) -> Info:
+        file, model, reader, _ = self.read(data, options)
+        check_bytes = reader.bits.pop("check") / 8
+        return Info(
+            codec=self.name,
+            variant=model.bundle.variant,
+            tag=file.tag.hex(),
+            width=file.width,
+            height=file.height,
+            file_bytes=len(data),
+            bpp=8 * len(data) / (file.width * file.height),
+            overhead_bytes=container.overhead_bytes(file) + round(check_bytes),
+            sections=[(name, bits / 8) for name, bits in reader.bits.items()],
+            details={"quality": round(100 * file.params / QUALITY_LEVELS, 1)},
+        )
+
+
+def analyse_tile(model: Model, image: Picture, rows: slice, columns: slice) -> Floats:
+    """y [h, w, latents] of a tile of latents, from its pixels and a margin of others."""
+    height, width = image.shape[:2]
+    top, down = widen(rows, model.margins[0], -(-height // STRIDE))
+    left, right = widen(columns, model.margins[0], -(-width // STRIDE))
+    part = image[STRIDE * top : STRIDE * down, STRIDE * left : STRIDE * right]
+    missing = (STRIDE * (down - top) - part.shape[0], STRIDE * (right - left) - part.shape[1])
+    if any(missing):
+        part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    y = model.analyse(np.ascontiguousarray(part))
+    return y[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def synthesise_tile(model: Model, y_hat: npt.NDArray[np.int16], rows: slice, columns: slice) -> Picture:
+    """The pixels of a tile of latents, from them and a margin of others."""
+    top, down = widen(rows, model.margins[1], y_hat.shape[0])
+    left, right = widen(columns, model.margins[1], y_hat.shape[1])
+    picture = model.synthesise(y_hat[top:down, left:right])
+    return picture[
+        STRIDE * (rows.start - top) : STRIDE * (rows.stop - top),
+        STRIDE * (columns.start - left) : STRIDE * (columns.stop - left),
+    ]
+
+
+def widen(part: slice, margin: int, end: int) -> tuple[int, int]:
+    """Where a part of 0..end starts and ends with a margin on both sides."""
+    return max(0, part.start - margin), min(end, part.stop + margin)
+
+
+def codec() -> Hyperprior:
+    return Hyperprior()
