@@ -69,7 +69,7 @@ class Estimator:
         return mean + round_through(y - mean)
 
     def _count(self, bits: dict[str, list[Tensor]], section: str, likelihood: Tensor) -> None:
-        bits.setdefault(section, []).append(-likelihood.clamp_min(2.0**-16).log2().sum(1))
+        bits.setdefault(section, []).append(-likelihood.clamp_min(2.0**-16).log2().flatten(1).sum(1))
 
     def by_picture(self, bits: dict[str, list[Tensor]], owners: Mapping[str, Tensor], n: int) -> dict[str, Tensor]:
         """Sum bits or rounded into [n] a section; owners: the picture of each row of a section, int64."""

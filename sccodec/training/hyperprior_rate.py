@@ -1,0 +1,123 @@
+"""The hyperprior's distributions in torch, for the Estimator: the float form of what a file's coder uses."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from sccodec.entropy.tables import SCALE_COUNT, scale_ratio
+from sccodec.networks.hyperprior import GROUPS, Distributions, Gains, anchor_weights
+from sccodec.training.compressai_priors import EntropyBottleneck
+from sccodec.training.estimator import LOWEST_SCALE, SCALE_RATIO, EntropyModels, round_through
+
+
+class FloatDistributions:
+    """Drives sccodec.entropy.hyperprior.traverse for a batch of pictures of qualities q [B]."""
+
+    def __init__(self, networks: Distributions, gains: Gains, q: Tensor) -> None:
+        self.networks, self.q = networks, q
+        self.config = networks.config
+        self.steps = self.config.steps
+        self.log_step = (anchor_weights(q) @ gains.log_step)[:, :, None, None]
+        self.base = networks.base[:, None, None] - self.log_step / math.log(scale_ratio())
+
+    def begin(self, z_hat: Tensor) -> None:
+        if not self.config.hyper:
+            return
+        self.psi = self.networks.hyper_synthesis(z_hat, self.q)
+        b, _, h, w = self.psi.shape
+        self.known = self.psi.new_zeros(b, self.config.latents, h, w)
+        quarter = self.psi.new_zeros(b, self.config.latents // GROUPS, h // 2, w // 2)
+        self.parts = [[quarter] * GROUPS for _ in range(GROUPS)]
+
+    def predict(self, step: int) -> tuple[Tensor, Tensor]:
+        """Mean (in steps) and row of the table of the latents of a step, as ``take`` orders them.
+
+        With a factorized prior: 0 and the logarithm of the quantisation step.
+        """
+        if not self.config.hyper:
+            return torch.zeros_like(self.log_step), self.log_step
+        found = self.networks.step(step)(self.psi, self.known)
+        base = self.take(self.base.expand(-1, -1, *self.psi.shape[2:]), step)
+        if not self.config.means:
+            row = found.reshape(base.shape) + base
+            return torch.zeros_like(row), row
+        mean, row = found.chunk(2, 2)
+        return mean.reshape(base.shape), row.reshape(base.shape) + base
+
+    def take(self, y: Tensor, step: int) -> Tensor:
+        """The latents [B, latents, h, w] of a step, [B, latents, h/2, w/2], quarter by quarter."""
+        if self.steps == 1:
+            return y
+        quarters = y.chunk(GROUPS, 1)
+        return torch.cat([quarters[step ^ p][:, :, p // 2 :: 2, p % 2 :: 2] for p in range(GROUPS)], 1)
+
+    def learn(self, step: int, y_hat: Tensor) -> None:
+        """Remember the decoded latents of a step."""
+        if self.steps == 1:
+            self.known = y_hat
+            return
+        for p, part in enumerate(y_hat.chunk(GROUPS, 1)):
+            self.parts[p][step ^ p] = part
+        cells = torch.stack([torch.cat(groups, 1) for groups in self.parts], 2)
+        self.known = torch.nn.functional.pixel_shuffle(cells.flatten(1, 2), 2)
+
+
+class GridEstimator:
+    """The verbs of the traversal for latents [B, C, h, w]; ``bits`` [B] by section.
+
+    In training the rate is that of values with uniform noise (Balle 2018), and differentiable; otherwise that of the
+    rounded values, which a file has.
+    """
+
+    def __init__(self, models: EntropyModels) -> None:
+        self.models = models
+        self.bits: dict[str, Tensor] = {}
+
+    def factorized(self, section: str, z: Tensor) -> Tensor:
+        """Code z [B, hyper, h, w] with the learned density of each channel; gives it rounded."""
+        if z.shape[1] == 0:
+            return z
+        _, likelihood = self.models.bottleneck(z)
+        self._count(section, likelihood)
+        return round_through(z)
+
+    def gaussian(self, section: str, y: Tensor, mean: Tensor, row: Tensor) -> Tensor:
+        """Code y about its mean; row: of the scale table, not rounded here."""
+        sigma = LOWEST_SCALE * SCALE_RATIO ** row.clamp_max(SCALE_COUNT - 1)
+        _, likelihood = self.models.gaussian(y, sigma, mean)
+        self._count(section, likelihood)
+        return mean + round_through(y - mean)
+
+    def _count(self, section: str, likelihood: Tensor) -> None:
+        bits = -likelihood.clamp_min(2.0**-16).log2().flatten(1).sum(1)
+        self.bits[section] = self.bits[section] + bits if section in self.bits else bits
+
+
+class FactorizedEstimator(GridEstimator):
+    """With a factorized prior (Balle 2017): the learned densities are those of the latents, not of z."""
+
+    def factorized(self, section: str, z: Tensor) -> Tensor:
+        return z
+
+    def gaussian(self, section: str, y: Tensor, mean: Tensor, row: Tensor) -> Tensor:
+        """Code y, in steps, by its channel's density; row: the logarithm of the step, [B, C, 1, 1]."""
+        noisy = y + torch.rand_like(y) - 0.5 if self.models.training else y.round()
+        self._count(section, learned_likelihood(self.models.bottleneck, noisy, row.exp()))
+        return round_through(y)
+
+
+def learned_likelihood(bottleneck: EntropyBottleneck, y: Tensor, step: Tensor) -> Tensor:
+    """Probability of the bins of width 1 about y [B, C, h, w], in steps, under densities of the values y * step."""
+
+    def logits(x: Tensor) -> Tensor:
+        columns = (x * step).transpose(0, 1).flatten(1).unsqueeze(1)
+        found: Tensor = bottleneck._logits_cumulative(columns, stop_gradient=False)
+        return found
+
+    lower, upper = logits(y - 0.5), logits(y + 0.5)
+    sign = -(lower + upper).sign().detach()  # on the side where the sigmoid resolves small differences
+    likelihood = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
+    return likelihood.view(y.shape[1], y.shape[0], *y.shape[2:]).transpose(0, 1)

@@ -1,0 +1,67 @@
+"""Photographs of any size in memory, and random crops of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from sccodec.errors import BadInput
+
+Photo = NDArray[np.uint8]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """Every picture in a folder and those below it, by name. Raises BadInput where there is none."""
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise BadInput(f"no pictures: {folder} and the folders in it hold no {', '.join(SUFFIXES)}")
+    return paths
+
+
+def load_photos(paths: Sequence[Path], scales: Sequence[float] = (1.0,), least: int = 0) -> list[Photo]:
+    """uint8 [H, W, 3] of each picture at each scale, those left out whose shorter side falls below ``least``."""
+    photos = []
+    for path in paths:
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+        for scale in scales:
+            width, height = round(picture.width * scale), round(picture.height * scale)
+            if min(width, height) >= least:
+                small = picture if scale == 1 else picture.resize((width, height), Image.Resampling.LANCZOS)
+                photos.append(np.asarray(small))
+    return photos
+
+
+class Crops:
+    """Draws square crops from groups of photographs: a group by its share, a photograph by its number of pixels."""
+
+    def __init__(self, groups: Sequence[tuple[float, Sequence[Photo]]]) -> None:
+        self.photos = [photo for _, group in groups for photo in group]
+        if not self.photos:
+            raise BadInput("there are no pictures to draw crops from")
+        odds = [
+            [share * p.shape[0] * p.shape[1] / sum(q[..., 0].size for q in group) for p in group]
+            for share, group in groups
+        ]
+        self.odds = np.concatenate(odds)
+        self.odds /= self.odds.sum()
+
+    def draw(self, batch: int, size: int, rng: np.random.Generator) -> Tensor:
+        """float [batch, 3, size, size] in 0..1, mirrored and turned at random; no photograph may be smaller."""
+        crops = np.empty((batch, size, size, 3), np.uint8)
+        for i, index in enumerate(rng.choice(len(self.photos), batch, p=self.odds)):
+            photo = self.photos[index]
+            top = rng.integers(photo.shape[0] - size + 1)
+            left = rng.integers(photo.shape[1] - size + 1)
+            crop = photo[top : top + size, left : left + size]
+            crop = crop[:, ::-1] if rng.random() < 0.5 else crop
+            crops[i] = np.rot90(crop) if rng.random() < 0.25 else crop
+        return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
