@@ -64,7 +64,6 @@ class Model:
                 sum(config[name][i] for i in coarse) + -(-sum(config[name][i] for i in fine) // 2)
                 for name, fine, coarse in (("analysis_blocks", [0], [1]), ("synthesis_blocks", [1], [0]))
             )
-            self.deadzone = float(config["deadzone"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelMismatch(f"{opened.path} has no configuration that can be used: {error}") from error
 
@@ -114,7 +113,7 @@ class Model:
         if y is not None:
             z = self.hyper_analyse(y).astype(np.float64)
             y = np.pad(y, [(0, a - b) for a, b in zip(distributions.padded, shape, strict=True)] + [(0, 0)])
-        grid = GridCoder(coder, self.entropy, distributions.hyper_shape, self.deadzone)
+        grid = GridCoder(coder, self.entropy, distributions.hyper_shape)
         y_hat = traverse(grid, distributions, z, y)
         return np.asarray(y_hat[: shape[0], : shape[1]], np.int16)
 

@@ -303,16 +303,11 @@ def interpolate(anchors: Ints, quality: int) -> Whole:
 
 @dataclass(frozen=True)
 class GridCoder:
-    """The traversal's verbs on a Writer or a Reader, for one tile.
-
-    deadzone: how much further than half a step a Writer's latent must lie from its mean, in steps, to be moved away
-    from it; rate falls faster than quality does.
-    """
+    """The traversal's verbs on a Writer or a Reader, for one tile."""
 
     coder: Coder
     model: HyperpriorModel
     hyper_shape: tuple[int, int, int]
-    deadzone: float = 0.0
 
     def factorized(self, section: str, z: NDArray[np.float64] | None) -> Ints:
         """z [h, w, hyper] rounded; channel c by row c of its table."""
@@ -326,9 +321,8 @@ class GridCoder:
         centre = mean.ravel()[coded]
         residual = None
         if y is not None:
-            difference = y.ravel()[coded] - centre * (1 / MEAN_STEPS)
-            size = np.floor(np.abs(difference) + (0.5 - self.deadzone))
-            residual = np.minimum(np.copysign(size, difference), RESIDUAL_LIMIT).clip(-RESIDUAL_LIMIT)
+            rounded = np.rint(y.ravel()[coded] - centre * (1 / MEAN_STEPS))
+            residual = np.clip(rounded, -RESIDUAL_LIMIT, RESIDUAL_LIMIT)
         got = self.coder.symbols(section, residual, row.ravel()[coded], self.model.y)
         if got.size and max(int(got.max()), -int(got.min())) > RESIDUAL_LIMIT:
             raise Corrupt("the coded data is damaged: it holds a latent beyond all limits")

@@ -216,11 +216,9 @@ def write(
     config: HyperpriorConfig,
     networks: Mapping[str, nn.Module],
     model: HyperpriorModel,
-    deadzone: float,
     training: Mapping[str, Any],
     licence: str,
 ) -> Path:
-    """Write the model file; gives its path. deadzone: see sccodec.entropy.hyperprior.GridCoder."""
+    """Write the model file; gives its path."""
     metadata = {"bitstream": str(BITSTREAM), "training": json.dumps(training, sort_keys=True), "licence": licence}
-    described = asdict(config) | {"deadzone": deadzone}
-    return write_bundle(folder, "hyperprior", variant, described, tensors(networks, config, model), metadata)
+    return write_bundle(folder, "hyperprior", variant, asdict(config), tensors(networks, config, model), metadata)

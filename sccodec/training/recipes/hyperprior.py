@@ -46,7 +46,6 @@ LEARNING_RATE = 2.5e-3
 RATE_SHARES = {"linear": 0.1, "gains": 1.0, "others": 1.0}
 LINEAR = ("embed", "down", "up", "draw")
 CALIBRATION_BATCHES, CALIBRATION_PICTURES = 11, 32
-DEADZONE = 0.0
 LICENCE = "LicenseRef-sccodec-models: research and other non-commercial use"
 
 
@@ -270,7 +269,7 @@ def export_configuration(
     model = hyperprior_export.integer_model(modules, largest)
     minutes = round(state["seconds"] / 60, 1)
     training = {"recipe": recipe, "steps": state["steps"], "minutes": minutes, "lambda": LAMBDAS}
-    return hyperprior_export.write(out, variant, config, modules, model, DEADZONE, training, LICENCE)
+    return hyperprior_export.write(out, variant, config, modules, model, training, LICENCE)
 
 
 def build(options: Options) -> HyperpriorTask:
