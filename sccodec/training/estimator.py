@@ -20,7 +20,6 @@ from torch.nn import functional as F
 from sccodec import regions
 from sccodec.entropy.tables import SCALE_COUNT, SCALE_RANGE, scale_ratio
 from sccodec.networks.priors import DetailPrior, TexturePrior
-from sccodec.training.compressai_priors import EntropyBottleneck, GaussianConditional
 
 LOWEST_SCALE, SCALE_RATIO = SCALE_RANGE[0], scale_ratio()
 
@@ -30,6 +29,9 @@ class EntropyModels(nn.Module):
 
     def __init__(self, hyper_channels: int) -> None:
         super().__init__()
+        # Whoever brings densities of another kind, as exporting a model of tests does, needs no compressai.
+        from sccodec.training.compressai_priors import EntropyBottleneck, GaussianConditional
+
         self.bottleneck = EntropyBottleneck(max(1, hyper_channels))  # it cannot be built with none
         self.gaussian = GaussianConditional(None)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sccodec.entropy.tables import SCALE_COUNT, scale_ratio
 from sccodec.networks.hyperprior import GROUPS, Distributions, Gains, anchor_weights
-from sccodec.training.compressai_priors import EntropyBottleneck
 from sccodec.training.estimator import LOWEST_SCALE, SCALE_RATIO, EntropyModels, round_through
 
 
@@ -109,8 +109,11 @@ class FactorizedEstimator(GridEstimator):
         return round_through(y)
 
 
-def learned_likelihood(bottleneck: EntropyBottleneck, y: Tensor, step: Tensor) -> Tensor:
-    """Probability of the bins of width 1 about y [B, C, h, w], in steps, under densities of the values y * step."""
+def learned_likelihood(bottleneck: Any, y: Tensor, step: Tensor) -> Tensor:
+    """Probability of the bins of width 1 about y [B, C, h, w], in steps, under densities of the values y * step.
+
+    bottleneck: compressai's EntropyBottleneck, or what has its cumulative function.
+    """
 
     def logits(x: Tensor) -> Tensor:
         columns = (x * step).transpose(0, 1).flatten(1).unsqueeze(1)
