@@ -121,6 +121,7 @@ def learned_likelihood(bottleneck: Any, y: Tensor, step: Tensor) -> Tensor:
         return found
 
     lower, upper = logits(y - 0.5), logits(y + 0.5)
-    sign = -(lower + upper).sign().detach()  # on the side where the sigmoid resolves small differences
+    # On the side where the sigmoid resolves small differences; either will do where they lie evenly about zero.
+    sign = torch.where(lower + upper > 0, -1.0, 1.0)
     likelihood = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
     return likelihood.view(y.shape[1], y.shape[0], *y.shape[2:]).transpose(0, 1)
