@@ -1,13 +1,14 @@
 """Decode the golden files with whatever libraries are installed: `python tests/decode_golden.py`.
 
-tests/golden/ holds, for each version of the bitstream, files that a tiny model wrote, that model itself, and
+tests/golden/ holds, for each version of a codec's bitstream, files that a tiny model wrote, that model itself, and
 golden.json: `files` maps each file's name to
 
     sha256   of the file
-    labels   SHA-256 of its semantic map: shape as "HxW:" in ASCII, then the samples
+    labels   SHA-256 of its semantic map, where it has one: shape as "HxW:" in ASCII, then the samples
+    latents  SHA-256 of its decoded latents, where the codec gives them: shape as "HxWxC:", then int16, little-endian
     picture  name of a PNG beside it with the picture as it was decoded first
 
-Symbols must be the same everywhere: decoding checks them all against the coded check symbol, and the labels
+Symbols must be the same everywhere: decoding checks them all against the coded check symbol, and labels and latents
 are compared exactly. Pixels come out of a float network, so rounding may move a sample by TOLERANCE. Needs no
 pytest: it also runs where only the core is installed.
 """
@@ -20,6 +21,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = 1
@@ -51,9 +53,10 @@ def main() -> int:
         if hashlib.sha256(data).hexdigest() != want["sha256"]:
             failures.append(f"{name}: the file itself was changed")
             continue
-        labels, picture = codec.labels(data), codec.decode(data)
-        if labels_hash(labels.shape, labels.tobytes()) != want["labels"]:
-            failures.append(f"{name}: its labels are others")
+        for kind, digest in symbols(data).items():
+            if digest != want.get(kind):
+                failures.append(f"{name}: its {kind} are others")
+        picture = codec.decode(data)
         recorded = image.load(GOLDEN / want["picture"], print)
         if recorded.shape != picture.shape:
             failures.append(f"{name}: decodes to {picture.shape}, not {recorded.shape}")
@@ -67,9 +70,20 @@ def main() -> int:
     return int(bool(failures))
 
 
-def labels_hash(shape: tuple[int, ...], samples: bytes) -> str:
-    """How golden.json records a semantic map."""
-    return hashlib.sha256(f"{shape[0]}x{shape[1]}:".encode() + samples).hexdigest()
+def symbols(data: bytes) -> dict[str, str]:
+    """How golden.json records what a file decodes to without floats: hashes of its labels or latents."""
+    from sccodec import codec
+
+    found: Any = codec.codec_of_file(data)
+    if hasattr(found, "latents"):
+        latents = found.latents(data)
+        return {"latents": hash_of(latents.shape, latents.astype("<i2").tobytes())}
+    labels = codec.labels(data)
+    return {"labels": hash_of(labels.shape, labels.tobytes())}
+
+
+def hash_of(shape: tuple[int, ...], samples: bytes) -> str:
+    return hashlib.sha256(f"{'x'.join(map(str, shape))}:".encode() + samples).hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,37 @@
-"""Write the golden files of this bitstream version: `python -m tests.golden.make_golden` (needs torch and onnx).
+"""Write the golden files of a codec's bitstream version: `python -m tests.golden.make_golden CODEC` (torch, onnx).
 
-Run it only after raising conceptual.BITSTREAM: files of an earlier version stay as they are, because they must go on
-decoding. See tests/decode_golden.py for what is recorded.
+Run it only after raising BITSTREAM of sccodec/codecs/CODEC.py: files of an earlier version stay as they are, because
+they must go on decoding. See tests/decode_golden.py for what is recorded.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import sys
 from pathlib import Path
 
 GOLDEN = Path(__file__).parent
+CASES: dict[str, list[tuple[str, tuple[int, int], float | None]]] = {
+    "conceptual": [
+        ("tiny", (64, 64), None),
+        ("tiny", (33, 97), 0.0),
+        ("tiny", (120, 90), 75.0),
+        ("tiny", (200, 31), 100.0),
+    ],
+    "hyperprior": [
+        ("tiny", (64, 64), None),
+        ("tiny", (33, 97), 0.0),
+        ("tiny", (1, 1), 100.0),
+        ("tiny", (1050, 40), 35.0),
+        ("tiny_meanscale", (50, 70), 60.0),
+        ("tiny_scale", (50, 70), 60.0),
+        ("tiny_factorized", (50, 70), 60.0),
+    ],
+}
+"""Variant, height and width, quality."""
 
 
 def main() -> None:
@@ -21,28 +40,32 @@ def main() -> None:
     from PIL import Image
 
     from sccodec import codec
-    from sccodec.codecs.conceptual import BITSTREAM
-    from tests import tiny
-    from tests.decode_golden import labels_hash
+    from tests import tiny, tiny_hyperprior
+    from tests.decode_golden import symbols
 
+    if len(sys.argv) != 2 or sys.argv[1] not in CASES:
+        sys.exit(f"usage: python -m tests.golden.make_golden {'|'.join(CASES)}")
+    name = sys.argv[1]
+    version = importlib.import_module(f"sccodec.codecs.{name}").BITSTREAM
     manifest = GOLDEN / "golden.json"
     known = json.loads(manifest.read_text()) if manifest.exists() else {"files": {}}
-    prefix = f"conceptual-v{BITSTREAM}-"
-    if any(name.startswith(prefix) for name in known["files"]):
-        sys.exit(f"there are golden files of bitstream version {BITSTREAM}: raise it first")
-    tiny.write_model(GOLDEN)
-    cases = [((64, 64), None), ((33, 97), 0.0), ((120, 90), 75.0), ((200, 31), 100.0)]
-    for i, ((height, width), quality) in enumerate(cases):
-        picture = tiny.pictures(1, height, width, seed=i)[0]
-        data = codec.encode(picture, "conceptual:tiny", quality)
-        name = f"{prefix}{i}"
-        (GOLDEN / f"{name}.scc").write_bytes(data)
-        Image.fromarray(codec.decode(data)).save(GOLDEN / f"{name}.png", optimize=True)
-        labels = codec.labels(data)
-        known["files"][f"{name}.scc"] = {
+    prefix = f"{name}-v{version}-"
+    if any(file.startswith(prefix) for file in known["files"]):
+        sys.exit(f"there are golden files of bitstream version {version}: raise it first")
+    for variant in dict.fromkeys(variant for variant, _, _ in CASES[name]):
+        if name == "hyperprior":
+            tiny_hyperprior.write_model(GOLDEN, variant)
+        else:
+            tiny.write_model(GOLDEN)
+    make = tiny_hyperprior.pictures if name == "hyperprior" else tiny.pictures
+    for i, (variant, (height, width), quality) in enumerate(CASES[name]):
+        data = codec.encode(make(1, height, width, seed=i)[0], f"{name}:{variant}", quality)
+        (GOLDEN / f"{prefix}{i}.scc").write_bytes(data)
+        Image.fromarray(np.asarray(codec.decode(data))).save(GOLDEN / f"{prefix}{i}.png", optimize=True)
+        known["files"][f"{prefix}{i}.scc"] = {
             "sha256": hashlib.sha256(data).hexdigest(),
-            "labels": labels_hash(labels.shape, np.ascontiguousarray(labels).tobytes()),
-            "picture": f"{name}.png",
+            **symbols(data),
+            "picture": f"{prefix}{i}.png",
         }
     manifest.write_text(json.dumps(known, indent=1) + "\n")
 
