@@ -68,8 +68,8 @@ class FloatDistributions:
 class GridEstimator:
     """The verbs of the traversal for latents [B, C, h, w]; ``bits`` [B] by section.
 
-    In training the rate is that of values with uniform noise (Balle 2018), and differentiable; otherwise that of the
-    rounded values, which a file has.
+    In training latents and their means learn from the rate of values with uniform noise (Balle 2018), the scales from
+    that of the rounded values, which a file has; in evaluation all bits are those.
     """
 
     def __init__(self, models: EntropyModels) -> None:
@@ -87,13 +87,22 @@ class GridEstimator:
     def gaussian(self, section: str, y: Tensor, mean: Tensor, row: Tensor) -> Tensor:
         """Code y about its mean; row: of the scale table, not rounded here."""
         sigma = LOWEST_SCALE * SCALE_RATIO ** row.clamp_max(SCALE_COUNT - 1)
-        _, likelihood = self.models.gaussian(y, sigma, mean)
-        self._count(section, likelihood)
+        _, rounded = self.models.gaussian((y - mean).detach(), sigma, training=False)
+        self._count(section, rounded)
+        if self.models.training:
+            _, noisy = self.models.gaussian(y, sigma.detach(), mean)
+            self._count(section, noisy)
+            self.bits[section] = self.bits[section] - bits_of(noisy).detach()
         return mean + round_through(y - mean)
 
     def _count(self, section: str, likelihood: Tensor) -> None:
-        bits = -likelihood.clamp_min(2.0**-16).log2().flatten(1).sum(1)
+        bits = bits_of(likelihood)
         self.bits[section] = self.bits[section] + bits if section in self.bits else bits
+
+
+def bits_of(likelihood: Tensor) -> Tensor:
+    """Of each picture, [B]."""
+    return -likelihood.log2().flatten(1).sum(1)
 
 
 class FactorizedEstimator(GridEstimator):
