@@ -199,6 +199,9 @@ class IntegerDistributions:
         self.padded = (-(-height // HYPER_STRIDE) * HYPER_STRIDE, -(-width // HYPER_STRIDE) * HYPER_STRIDE)
         self.steps = max(1, len(model.steps))
         self.known = np.zeros((*self.padded, model.latents), np.int32)
+        # Known latents have 4 fractional bits, psi has more: a whole power of two brings them to the same unit.
+        self._lift = 2.0 ** (model.psi_bits - LATENT_BITS)
+        self._lifted = np.zeros(self.known.shape if self.steps > 1 else 0)
         inside = np.zeros((*self.padded, 1), np.bool_)
         inside[:height, :width] = True
         self._outside = None if inside.all() else ~np.repeat(inside, model.latents, 2)
@@ -241,17 +244,17 @@ class IntegerDistributions:
     def _heads(self, step: int) -> list[Whole]:
         """What the heads of a step give, each for its pixel of the cells."""
         layers = self.model.steps[step]
-        if layers.around is None:
-            h = activate(grid(layers.mix, self._psi))
-        else:
-            # Known latents have 4 fractional bits, psi has more: a whole power of two brings them to the same unit.
-            lifted = self.known * 2.0 ** (self.model.psi_bits - LATENT_BITS)
-            h = activate(grid(layers.mix, np.concatenate([self._psi, lifted], 2)))
+        h, w, n = self._psi.shape
+        a = layers.mix.product(self._psi.reshape(h * w, n), slice(0, n))
+        if layers.around is not None:
+            a += layers.mix.product(self._lifted.reshape(h * w, -1), slice(n, None))
+        features = activate(layers.mix.finish(a)).reshape(h, w, n)
+        if layers.around is not None:
             spatial, mix = layers.around
-            h = activate(grid(mix, clip(spatial.accumulate(h), LIMIT)))
+            features = activate(grid(mix, clip(spatial.accumulate(features), LIMIT)))
         if self.steps == 1:
-            return [grid(layers.heads[0], h)]
-        return [grid(head, h[p // 2 :: 2, p % 2 :: 2]) for p, head in enumerate(layers.heads)]
+            return [grid(layers.heads[0], features)]
+        return [grid(head, features[p // 2 :: 2, p % 2 :: 2]) for p, head in enumerate(layers.heads)]
 
     def _learned_rows(self) -> Ints:
         """Rows of the factorized prior's table at the nearest anchor."""
@@ -275,6 +278,7 @@ class IntegerDistributions:
             self.known = y_hat
         else:
             put_lattice(self.known, step, y_hat)
+            put_lattice(self._lifted, step, y_hat * self._lift)
 
 
 def grid(layer: Layer, x: Whole) -> Whole:

@@ -49,7 +49,15 @@ class Layer:
 
     def accumulate(self, x: Whole) -> Whole:
         """Whole numbers [n, in] of at most 16 bits -> floor((x W^T + b + half) / 2^shift), [n, out]."""
-        a: Whole = x @ self._transposed  # type: ignore[attr-defined]
+        return self.finish(self.product(x))
+
+    def product(self, x: Whole, inputs: slice = slice(None)) -> Whole:
+        """x W^T, [n, out], of x [n, some] that stands for a part of the inputs: ``finish`` the sum of all parts."""
+        a: Whole = x @ self._transposed[inputs]  # type: ignore[attr-defined]
+        return a
+
+    def finish(self, a: Whole) -> Whole:
+        """floor((a + b + half) / 2^shift), in place."""
         a += self._offset  # type: ignore[attr-defined]
         a *= 2.0**-self.shift
         return np.floor(a, out=a)
