@@ -10,7 +10,7 @@ from measuring import row
 
 # What the functions below call each result -> its file in results/, without suffix.
 RESULTS = {"kodak": "kodak_hyperprior"} | {
-    name: f"hyperprior_{name}" for name in ("speed", "determinism", "large", "estimate")
+    name: f"hyperprior_{name}" for name in ("speed", "determinism", "large", "estimate", "complexity")
 }
 MEASURED_HERE = {
     "jpeg": "JPEG, measured here",
@@ -50,6 +50,7 @@ def acceptance(results: Results) -> str:
         ("stream against estimate", "within 0.5 %", "", "estimate", stream_excess),
         ("symbols that differ between settings and machines", 0, 0, "determinism", differing),
         ("peak memory, encode / decode", "2.5 GiB", "", "large", memory),
+        ("kMAC a pixel, encoder and decoder together", 40, "", "complexity", complexity_in_all),
     ):
         lines.append(row(name, floor, aim, tell(results[wanted]) if wanted in results else ""))
     return "\n".join(lines)
@@ -108,6 +109,20 @@ def memory(large: dict[str, Any]) -> str:
     largest = max(large["sizes"], key=lambda size: float(size["megapixels"]))
     peaks = " / ".join(f"{largest[d]['peak_mib'] / 1024:.2f} GiB" for d in ("encode", "decode"))
     return f"{peaks} at {largest['megapixels']:.1f} megapixels"
+
+
+def complexity_in_all(complexity: dict[str, Any]) -> str:
+    figures = complexity["kmac_per_pixel"]
+    return f"{figures['each network once']:.1f} ({figures['encode']:.1f} to encode, {figures['decode']:.1f} to decode)"
+
+
+def networks(complexity: dict[str, Any]) -> str:
+    """For the card: every network's size and work."""
+    lines = [row("network", "parameters", "kMAC a pixel", "used by"), row(*["---"] * 4)]
+    for network in complexity["networks"]:
+        parameters = f"{network['parameters'] / 1e6:.2f} M"
+        lines.append(row(network["network"], parameters, f"{network['kmac_per_pixel']:.2f}", network["used_by"]))
+    return "\n".join(lines) + f"\n\nThe model file has {complexity['file_bytes']} bytes."
 
 
 def comparisons(kodak: dict[str, Any]) -> str:

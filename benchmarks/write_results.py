@@ -111,6 +111,8 @@ def write_hyperprior() -> None:
     plot = "kodak_hyperprior.png"
     picture = f"![rate-distortion curves on Kodak](benchmarks/results/{plot})\n\n" if (results / plot).exists() else ""
     replace(HERE.parent / "README.md", HYPERPRIOR, picture + tables)
+    if "complexity" in found:
+        tables += "\n\n" + hyperprior_tables.networks(found["complexity"])
     replace(HERE.parent / "models" / f"{model.stem}.md", HYPERPRIOR, tables)
 
 
