@@ -36,7 +36,8 @@ from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 from sccodec.training.photos import Crops, Photo, find_photos, load_photos
 from sccodec.training.state import read_checkpoint
 
-CROP = 128
+CROP, LATE_CROP, LATE = 128, 192, 0.4
+"""Pixels a side of the crops; of those in the run's last part, which begins at this share of it."""
 LAMBDAS = (0.0004, 0.1)
 """Weight of the mean squared error (of 8-bit samples) against bits per pixel, at qualities 0 and 100."""
 HELD_EVERY = 32
@@ -96,7 +97,7 @@ def run(modules: Mapping[str, Any], images: Tensor, q: Tensor) -> tuple[Tensor, 
 class HyperpriorTask:
     """Rate + lambda(q) * squared error, every quality counting about alike."""
 
-    batch = 16
+    batch = 8
 
     def __init__(self, options: Options, config: HyperpriorConfig = SLICED) -> None:
         self.device = device()
@@ -122,7 +123,10 @@ class HyperpriorTask:
         }
 
     def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
-        images = self.crops.draw(batch, CROP, rng).to(self.device, memory_format=torch.channels_last)
+        size = CROP
+        if clock.progress() >= LATE:  # fewer crops, of about as many pixels in all
+            size, batch = LATE_CROP, -(-batch * CROP**2 // LATE_CROP**2) + 1
+        images = self.crops.draw(batch, size, rng).to(self.device, memory_format=torch.channels_last)
         # One quality from each of `batch` equal parts of the range.
         q = torch.from_numpy((rng.permutation(batch) + rng.random(batch)) * 100 / batch).float().to(self.device)
         for module in self.modules.values():
@@ -184,7 +188,7 @@ def load(data: Path) -> tuple[Crops, Tensor]:
     kept = [p for i, p in enumerate(photos) if i % HELD_EVERY]
     groups = [(0.85, load_photos(kept, (1.0, 0.7, 0.5), least=240))]
     if extras:
-        groups.append((0.15, load_photos(extras, (0.6,), least=CROP)))
+        groups.append((0.15, load_photos(extras, (0.6,), least=LATE_CROP)))
     return Crops(groups), torch.cat([middle(photo) for photo in held])
 
 
