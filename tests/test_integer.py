@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sccodec.entropy.integer import IntegerNetwork, Layer, quantise
+from sccodec.entropy.integer import Depthwise, IntegerNetwork, Layer, quantise, quantise_depthwise
 from sccodec.errors import ModelMismatch
 
 
@@ -63,6 +63,77 @@ def test_is_exact() -> None:
 
 def layer(weight: np.ndarray, bias: np.ndarray) -> list[tuple[list[int], int]]:
     return list(zip(weight.tolist(), bias.tolist(), strict=True))
+
+
+def depthwise_by_hand(weight: np.ndarray, bias: np.ndarray, shift: int, x: np.ndarray) -> list[list[list[int]]]:
+    """What Depthwise.accumulate gives for x [h, w, C], in Python's integers."""
+    h, w, channels = x.shape
+    kernel, pixels, offsets = weight.tolist(), x.tolist(), bias.tolist()
+
+    def sample(y: int, column: int, c: int) -> int:
+        total = offsets[c] + ((1 << shift) >> 1)
+        for k in range(9):
+            row, left = y + k // 3 - 1, column + k % 3 - 1
+            if 0 <= row < h and 0 <= left < w:
+                total += kernel[k][c] * pixels[row][left][c]
+        return total >> shift
+
+    return [[[sample(y, column, c) for c in range(channels)] for column in range(w)] for y in range(h)]
+
+
+@pytest.mark.parametrize("shift", [0, 1, 15, 50])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 1), (5, 6)])
+def test_a_depthwise_layer_is_exact(shift: int, size: tuple[int, int]) -> None:
+    """Against big integers, at the largest magnitudes that a layer takes."""
+    rng = np.random.default_rng(shift)
+    weight = rng.choice([-32767, 32767, 12345, -1], (9, 7)).astype(np.int16)
+    bias = rng.integers(-(2**51) + 1, 2**51, 7)
+    x = rng.choice([-32767, 32767, 1, 0], (*size, 7))
+    got = Depthwise(weight, bias, shift).accumulate(x.astype(np.float64))
+    assert got.astype(np.int64).tolist() == depthwise_by_hand(weight, bias, shift, x)
+    assert np.array_equal(got, np.floor(got))
+
+
+def test_the_largest_sums_are_whole_numbers_in_float64() -> None:
+    """Every term of one sign, the largest bias and the widest layer: still below 2^53, so the last unit counts."""
+    inputs = (1 << 20) - 1
+    layer = Layer(np.full((1, inputs), 32767, np.int16), np.array([2**51 - 1]), 0)
+    x = np.full((2, inputs), 32767.0)
+    x[1, 0] -= 1
+    first, second = layer.accumulate(x)[:, 0].tolist()
+    assert first == inputs * 32767**2 + 2**51 - 1 < 2**53 and first - second == 32767
+    near = Depthwise(np.full((9, 1), 32767, np.int16), np.array([2**51 - 1]), 50)
+    assert near.accumulate(np.full((3, 3, 1), 32767.0))[1, 1, 0] == (9 * 32767**2 + 2**51 - 1 + 2**49) >> 50
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), scale=st.sampled_from([0.01, 1.0, 30.0]))
+def test_a_quantised_depthwise_layer_is_near_the_float_one(seed: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    weight, bias = rng.normal(0, 1 / 3, (6, 1, 3, 3)), rng.normal(0, 0.3, 6)
+    x = rng.normal(0, scale, (5, 7, 6))
+    input_bits = int(np.log2(32767 / abs(x).max()))
+    fixed = np.rint(x * 2.0**input_bits)
+    made, bits = quantise_depthwise(weight, bias, input_bits, 8)
+    padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+    parts = [padded[k // 3 : k // 3 + 5, k % 3 : k % 3 + 7] * weight[:, 0, k // 3, k % 3] for k in range(9)]
+    expected = sum(parts) + bias
+    assert bits == 8
+    assert abs(made.accumulate(fixed) * 2.0**-8 - expected).max() < 2.0**-9 + 1e-3 * abs(expected).max()
+
+
+def test_a_depthwise_layer_of_the_wrong_shape_is_refused() -> None:
+    good = (np.ones((9, 3), np.int16), np.zeros(3, np.int64), 4)
+    Depthwise(*good)
+    for weight, bias, shift in (
+        (np.ones((8, 3), np.int16), good[1], 4),
+        (good[0], np.zeros(2, np.int64), 4),
+        (good[0], good[1], -1),
+        (good[0], good[1], 51),
+        (good[0], np.full(3, -(2**51)), 4),
+    ):
+        with pytest.raises(ModelMismatch):
+            Depthwise(weight, bias, shift)
 
 
 def test_arrays_round_trip() -> None:
