@@ -182,9 +182,13 @@ def load(data: Path) -> tuple[Crops, Tensor]:
     Folders named test or val, and any named kodak, are left out.
     """
     paths = [p for p in find_photos(data) if not {"test", "val", "labels", "kodak"} & set(p.relative_to(data).parts)]
-    photos = [p for p in paths if "photos" in str(p.relative_to(data))]
-    extras = [p for p in paths if "photos" not in str(p.relative_to(data))]
+    photos = [p for p in paths if "photos" in str(p.relative_to(data))] or paths
+    extras = sorted(set(paths) - set(photos))
     held = load_photos(photos[::HELD_EVERY], least=HELD_CROP)
+    if not held:
+        raise BadInput(
+            f"{data}: every {HELD_EVERY}nd photograph is held out, and none of those has {HELD_CROP} pixels a side"
+        )
     kept = [p for i, p in enumerate(photos) if i % HELD_EVERY]
     groups = [(0.85, load_photos(kept, (1.0, 0.7, 0.5), least=240))]
     if extras:
