@@ -37,6 +37,8 @@ QUALITY_LEVELS = 255
 """A quality is stored as a byte: 0..255 stand for 0..100."""
 MEAN_LIMIT = 1000 * MEAN_STEPS
 RESIDUAL_LIMIT = 1000
+# Latents come to a layer in psi's units, so in up to 26 bits: that many of them keep its sums below 2^53.
+MOST_PSI_BITS, MOST_LATENTS = 15, 1 << 11
 
 
 def traverse(coder: Any, distributions: Any, z: Any, y: Any) -> Any:
@@ -155,7 +157,9 @@ class HyperpriorModel:
             steps.append(StepLayers(mix, around, heads))
         z, y = Table.from_arrays(arrays, "tables.z"), Table.from_arrays(arrays, "tables.y")
         base = stored.array("tables.base").astype(np.int32)
-        psi_bits = int(stored.array("integer.psi_bits")[0])
+        psi_bits = int(stored.array("integer.psi_bits").sum())
+        if not LATENT_BITS <= psi_bits <= MOST_PSI_BITS or latents > MOST_LATENTS:
+            raise ModelMismatch("the model file's integer networks have no room for its latents")
         rows = SCALE_COUNT if channels else 1 + len(base) * latents
         if len(z.sizes) != max(1, channels) or len(y.sizes) != rows or base.shape[1:] != (latents,) or len(base) < 2:
             raise ModelMismatch("the model file's tables do not fit its configuration")
