@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sccodec.engine import Network, Runner, Settings, TorchNetwork
+from sccodec.engine import MatrixProduct, Network, Runner, Settings, TorchNetwork
 from sccodec.errors import ModelMismatch, ModelNotFound
 
 if TYPE_CHECKING:
@@ -187,8 +187,13 @@ class Bundle:
         """All arrays whose names start with ``prefix``, by their full names."""
         return {n: self._file.get_tensor(n) for n in sorted(self._names) if n.startswith(prefix)}
 
-    def network(self, name: str) -> Runner:
-        """A network, loaded on first use; ModelMismatch where the file has none of that name.
+    @functools.cached_property
+    def product(self) -> MatrixProduct:
+        """The product of float64 matrices, for integer networks; on the CPU, whatever the device."""
+        return MatrixProduct(self._settings)
+
+    def network(self, name: str, *, blocked: bool = False) -> Runner:
+        """A network, loaded on first use; ModelMismatch where the file has none of that name. blocked: see Network.
 
         On the CPU it is the file's graph. On another device it is torch's: ``build(name, config)`` of
         sccodec/networks/<codec>.py gives the module, whose state_dict has the names of the file's weights.
@@ -197,7 +202,7 @@ class Bundle:
             graph = self.array(GRAPH + name)
             weights = {n.removeprefix(f"{name}."): v for n, v in self.arrays(f"{name}.").items()}
             if self._settings.device == "cpu":
-                self._networks[name] = Network(graph.tobytes(), weights, self._settings)
+                self._networks[name] = Network(graph.tobytes(), weights, self._settings, blocked=blocked)
             else:
                 definitions = importlib.import_module(f"sccodec.networks.{self.codec}")
                 module = definitions.build(name, self.config)

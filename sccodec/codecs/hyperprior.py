@@ -16,6 +16,7 @@ margin as wide as their receptive field, so that tiles leave no seams. The param
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,12 @@ DEFAULT_QUALITY = 50.0
 Floats = npt.NDArray[np.float32]
 
 
+@functools.lru_cache(maxsize=4)
+def entropy_of(opened: Bundle) -> HyperpriorModel:
+    """A model file's entropy stage, kept while its bundle is: reading it takes a millisecond."""
+    return HyperpriorModel.from_arrays(opened.arrays("tables.") | opened.arrays("integer."), opened.config)
+
+
 class Model:
     """A model file of this codec, ready for one quality; ModelMismatch for one of another kind."""
 
@@ -58,7 +65,7 @@ class Model:
         self.quality = quality
         config = opened.config
         try:
-            self.entropy = HyperpriorModel.from_arrays(opened.arrays("tables.") | opened.arrays("integer."), config)
+            self.entropy = entropy_of(opened)
             # A block looks one position around itself: those at 1/8 count half a latent each.
             self.margins = tuple(
                 sum(config[name][i] for i in coarse) + -(-sum(config[name][i] for i in fine) // 2)
@@ -83,7 +90,7 @@ class Model:
             "factor": self.vector("analysis"),
             "gain": self.vector("gain"),
         }
-        (y,) = self.bundle.network("analysis").run(inputs)
+        (y,) = self.bundle.network("analysis", blocked=True).run(inputs)
         return np.ascontiguousarray(y[0].transpose(1, 2, 0))
 
     def hyper_analyse(self, y: Floats) -> Floats:
@@ -92,7 +99,9 @@ class Model:
         y = np.pad(y, ((0, -h % HYPER_STRIDE), (0, -w % HYPER_STRIDE), (0, 0)), mode="edge")
         if not self.entropy.channels:
             return np.zeros((y.shape[0] // HYPER_STRIDE, y.shape[1] // HYPER_STRIDE, 0), np.float32)
-        (z,) = self.bundle.network("hyper_analysis").run({"y": np.ascontiguousarray(y.transpose(2, 0, 1))[None]})
+        (z,) = self.bundle.network("hyper_analysis", blocked=True).run(
+            {"y": np.ascontiguousarray(y.transpose(2, 0, 1))[None]}
+        )
         return np.ascontiguousarray(z[0].transpose(1, 2, 0))
 
     def synthesise(self, y_hat: npt.NDArray[np.int16]) -> Picture:
@@ -102,13 +111,13 @@ class Model:
             "step": self.vector("step"),
             "factor": self.vector("synthesis"),
         }
-        (image,) = self.bundle.network("synthesis").run(inputs)
+        (image,) = self.bundle.network("synthesis", blocked=True).run(inputs)
         picture: Picture = image[0]
         return picture
 
     def code(self, coder: Coder, y: Floats | None, shape: tuple[int, int]) -> npt.NDArray[np.int16]:
         """Code the latents of one tile, [h, w, latents]; gives y_hat in 16ths of a step."""
-        distributions = IntegerDistributions(self.entropy, self.quality, *shape)
+        distributions = IntegerDistributions(self.entropy, self.quality, *shape, self.bundle.product)
         z = None
         if y is not None:
             z = self.hyper_analyse(y).astype(np.float64)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sccodec.entropy.coder import MEAN_STEPS, Coder
-from sccodec.entropy.integer import LIMIT, Depthwise, Layer, Whole, activate, clip
+from sccodec.entropy.integer import LIMIT, Depthwise, Layer, Product, Whole, clip
 from sccodec.entropy.tables import SCALE_COUNT, Table
 from sccodec.errors import Corrupt, ModelMismatch
 
@@ -191,13 +191,16 @@ class StoredLayers:
 
 
 class IntegerDistributions:
-    """Drives ``traverse`` for one tile of height x width latents. quality: the byte.
+    """Drives ``traverse`` for one tile of height x width latents. quality: the byte. multiply: see integer.Layer.
 
     Arrays are [h, w, C], their sides brought to multiples of 4.
     """
 
-    def __init__(self, model: HyperpriorModel, quality: int, height: int, width: int) -> None:
+    def __init__(
+        self, model: HyperpriorModel, quality: int, height: int, width: int, multiply: Product = np.matmul
+    ) -> None:
         self.model = model
+        self._multiply = multiply
         self.shape = (height, width)
         self.quality = quality
         self.padded = (-(-height // HYPER_STRIDE) * HYPER_STRIDE, -(-width // HYPER_STRIDE) * HYPER_STRIDE)
@@ -223,10 +226,10 @@ class IntegerDistributions:
             return
         plane = np.full((*z_hat.shape[:2], 1), float(self.quality))
         h = np.concatenate([clip(z_hat.astype(np.float64) * (1 << Z_BITS), LIMIT), plane], 2)
-        h = activate(spread(grid(layers.enter, h)))
-        h = activate(grid(layers.mix, clip(layers.spatial.accumulate(h), LIMIT)))
-        h = activate(spread(grid(layers.up, h)))
-        self._psi: Whole = activate(grid(layers.leave, clip(layers.leave_spatial.accumulate(h), LIMIT)))
+        h = spread(self._grid(layers.enter, h, leaky=True))
+        h = self._grid(layers.mix, layers.spatial.accumulate(h), leaky=True)
+        h = spread(self._grid(layers.up, h, leaky=True))
+        self._psi: Whole = self._grid(layers.leave, layers.leave_spatial.accumulate(h), leaky=True)
 
     def predict(self, step: int) -> tuple[Ints, Ints]:
         """Mean (16ths of a step) and row of the table of the latents of a step; row -1 stands outside the tile."""
@@ -249,16 +252,22 @@ class IntegerDistributions:
         """What the heads of a step give, each for its pixel of the cells."""
         layers = self.model.steps[step]
         h, w, n = self._psi.shape
-        a = layers.mix.product(self._psi.reshape(h * w, n), slice(0, n))
+        a = layers.mix.product(self._psi.reshape(h * w, n), slice(0, n), self._multiply)
         if layers.around is not None:
-            a += layers.mix.product(self._lifted.reshape(h * w, -1), slice(n, None))
-        features = activate(layers.mix.finish(a)).reshape(h, w, n)
+            a += layers.mix.product(self._lifted.reshape(h * w, -1), slice(n, None), self._multiply)
+        features = layers.mix.finish(a, leaky=True).reshape(h, w, n)
         if layers.around is not None:
             spatial, mix = layers.around
-            features = activate(grid(mix, clip(spatial.accumulate(features), LIMIT)))
+            features = self._grid(mix, spatial.accumulate(features), leaky=True)
         if self.steps == 1:
-            return [grid(layers.heads[0], features)]
-        return [grid(head, features[p // 2 :: 2, p % 2 :: 2]) for p, head in enumerate(layers.heads)]
+            return [self._grid(layers.heads[0], features)]
+        return [self._grid(head, features[p // 2 :: 2, p % 2 :: 2]) for p, head in enumerate(layers.heads)]
+
+    def _grid(self, layer: Layer, x: Whole, *, leaky: bool = False) -> Whole:
+        """A pointwise layer on [h, w, in] -> [h, w, out]."""
+        h, w, inputs = x.shape
+        rows = np.ascontiguousarray(x).reshape(h * w, inputs)
+        return layer.accumulate(rows, self._multiply, leaky=leaky).reshape(h, w, -1)
 
     def _learned_rows(self) -> Ints:
         """Rows of the factorized prior's table at the nearest anchor."""
@@ -283,12 +292,6 @@ class IntegerDistributions:
         else:
             put_lattice(self.known, step, y_hat)
             put_lattice(self._lifted, step, y_hat * self._lift)
-
-
-def grid(layer: Layer, x: Whole) -> Whole:
-    """A pointwise layer on [h, w, in] -> [h, w, out]."""
-    h, w, inputs = x.shape
-    return layer.accumulate(np.ascontiguousarray(x).reshape(h * w, inputs)).reshape(h, w, -1)
 
 
 def spread(x: Whole) -> Whole:

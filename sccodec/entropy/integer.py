@@ -10,7 +10,7 @@ any BLAS.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -26,9 +26,12 @@ LEAK_SHIFT = 3
 # An activation gets room for twice the largest value seen in calibration before it clips.
 HEADROOM = 2.0
 MOST_WEIGHT_BITS = 24
+# Numbers that are worked on at a time: what one step leaves in the cache, the next finds there.
+PIECE = 1 << 15
 
 # Whole numbers in float64.
 Whole = NDArray[np.float64]
+Product = Callable[[Whole, Whole], Whole]
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,26 @@ class Layer:
         object.__setattr__(self, "_transposed", np.ascontiguousarray(self.weight.T.astype(np.float64)))
         object.__setattr__(self, "_offset", (self.bias + half).astype(np.float64))
 
-    def accumulate(self, x: Whole) -> Whole:
-        """Whole numbers [n, in] of at most 16 bits -> floor((x W^T + b + half) / 2^shift), [n, out]."""
-        return self.finish(self.product(x))
+    def accumulate(self, x: Whole, multiply: Product = np.matmul, *, leaky: bool = False) -> Whole:
+        """Whole numbers [n, in] of at most 16 bits -> floor((x W^T + b + half) / 2^shift), [n, out].
 
-    def product(self, x: Whole, inputs: slice = slice(None)) -> Whole:
+        multiply: the product of two float64 matrices; all give the same. leaky: with ``activate`` behind.
+        """
+        return self.finish(self.product(x, slice(None), multiply), leaky=leaky)
+
+    def product(self, x: Whole, inputs: slice, multiply: Product) -> Whole:
         """x W^T, [n, out], of x [n, some] that stands for a part of the inputs: ``finish`` the sum of all parts."""
-        a: Whole = x @ self._transposed[inputs]  # type: ignore[attr-defined]
-        return a
+        return multiply(x, self._transposed[inputs])  # type: ignore[attr-defined]
 
-    def finish(self, a: Whole) -> Whole:
+    def finish(self, a: Whole, *, leaky: bool = False) -> Whole:
         """floor((a + b + half) / 2^shift), in place."""
-        a += self._offset  # type: ignore[attr-defined]
-        a *= 2.0**-self.shift
-        return np.floor(a, out=a)
+        for piece in pieces(a):
+            piece += self._offset  # type: ignore[attr-defined]
+            piece *= 2.0**-self.shift
+            np.floor(piece, out=piece)
+            if leaky:
+                activate(piece)
+        return a
 
 
 @dataclass(frozen=True)
@@ -80,18 +89,21 @@ class Depthwise:
         object.__setattr__(self, "_offset", (self.bias + half).astype(np.float64))
 
     def accumulate(self, x: Whole) -> Whole:
-        """Whole numbers [h, w, C] of at most 16 bits, zeros around -> floor((x * W + b + half) / 2^shift)."""
-        h, w, _ = x.shape
-        padded = np.zeros((h + 2, w + 2, x.shape[2]))
+        """Whole numbers [h, w, C] of at most 16 bits, zeros around -> floor((x * W + b + half) / 2^shift), clipped."""
+        h, w, channels = x.shape
+        padded = np.zeros((h + 2, w + 2, channels))
         padded[1:-1, 1:-1] = x
-        a = np.empty_like(x)
-        a[:] = self._offset  # type: ignore[attr-defined]
-        term = np.empty_like(x)
-        for k, weight in enumerate(self._weight):  # type: ignore[attr-defined]
-            np.multiply(padded[k // 3 : k // 3 + h, k % 3 : k % 3 + w], weight, out=term)
-            a += term
-        a *= 2.0**-self.shift
-        return np.floor(a, out=a)
+        result = np.empty_like(x)
+        rows = max(1, PIECE // (w * channels))
+        for top in range(0, h, rows):
+            a = result[top : top + rows]
+            a[:] = self._offset  # type: ignore[attr-defined]
+            for k, weight in enumerate(self._weight):  # type: ignore[attr-defined]
+                first, left = top + k // 3, k % 3
+                a += padded[first : first + len(a), left : left + w] * weight
+            a *= 2.0**-self.shift
+            clip(np.floor(a, out=a), LIMIT)
+        return result
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,12 @@ class IntegerNetwork:
         if not layers or not fits:
             raise ModelMismatch(f"the layers of the integer network {prefix} do not fit together")
         return cls(layers, input_bits, output_bits)
+
+
+def pieces(a: Whole) -> Iterator[Whole]:
+    """Views of the rows of [n, C], a few at a time."""
+    rows = max(1, PIECE // a.shape[1])
+    return (a[top : top + rows] for top in range(0, len(a), rows))
 
 
 def activate(a: Whole) -> Whole:
