@@ -227,9 +227,9 @@ class IntegerDistributions:
         plane = np.full((*z_hat.shape[:2], 1), float(self.quality))
         h = np.concatenate([clip(z_hat.astype(np.float64) * (1 << Z_BITS), LIMIT), plane], 2)
         h = spread(self._grid(layers.enter, h, leaky=True))
-        h = self._grid(layers.mix, layers.spatial.accumulate(h), leaky=True)
+        h = self._grid(layers.mix, clip(layers.spatial.accumulate(h), LIMIT), leaky=True)
         h = spread(self._grid(layers.up, h, leaky=True))
-        self._psi: Whole = self._grid(layers.leave, layers.leave_spatial.accumulate(h), leaky=True)
+        self._psi: Whole = self._grid(layers.leave, clip(layers.leave_spatial.accumulate(h), LIMIT), leaky=True)
 
     def predict(self, step: int) -> tuple[Ints, Ints]:
         """Mean (16ths of a step) and row of the table of the latents of a step; row -1 stands outside the tile."""
@@ -258,7 +258,7 @@ class IntegerDistributions:
         features = layers.mix.finish(a, leaky=True).reshape(h, w, n)
         if layers.around is not None:
             spatial, mix = layers.around
-            features = self._grid(mix, spatial.accumulate(features), leaky=True)
+            features = self._grid(mix, clip(spatial.accumulate(features), LIMIT), leaky=True)
         if self.steps == 1:
             return [self._grid(layers.heads[0], features)]
         return [self._grid(head, features[p // 2 :: 2, p % 2 :: 2]) for p, head in enumerate(layers.heads)]

@@ -89,7 +89,7 @@ class Depthwise:
         object.__setattr__(self, "_offset", (self.bias + half).astype(np.float64))
 
     def accumulate(self, x: Whole) -> Whole:
-        """Whole numbers [h, w, C] of at most 16 bits, zeros around -> floor((x * W + b + half) / 2^shift), clipped."""
+        """Whole numbers [h, w, C] of at most 16 bits, zeros around -> floor((x * W + b + half) / 2^shift)."""
         h, w, channels = x.shape
         padded = np.zeros((h + 2, w + 2, channels))
         padded[1:-1, 1:-1] = x
@@ -102,7 +102,7 @@ class Depthwise:
                 first, left = top + k // 3, k % 3
                 a += padded[first : first + len(a), left : left + w] * weight
             a *= 2.0**-self.shift
-            clip(np.floor(a, out=a), LIMIT)
+            np.floor(a, out=a)
         return result
 
 
