@@ -165,9 +165,8 @@ class HyperpriorTask:
                 bpp.append(torch.stack(list(bits.values())).sum(0) / (images.shape[2] * images.shape[3]))
                 psnr.append(-10 * (shown - images).square().flatten(1).mean(1).log10())
             figures |= {f"bpp{quality}": torch.cat(bpp).mean().item(), f"psnr{quality}": torch.cat(psnr).mean().item()}
-            rows.append((shown[:4] * 255).byte())
-        sheet = torch.stack([(self.held[-len(rows[0]) :] * 255).byte(), *(r.cpu() for r in rows)])
-        return figures, tiled(sheet)
+            rows.append(shown[:4])
+        return figures, tiled((torch.stack([images[:4], *rows]) * 255).byte().cpu())
 
 
 def tiled(rows: Tensor) -> NDArray[Any]:
