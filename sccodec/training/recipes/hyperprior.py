@@ -166,7 +166,7 @@ class HyperpriorTask:
                 psnr.append(-10 * (shown - images).square().flatten(1).mean(1).log10())
             figures |= {f"bpp{quality}": torch.cat(bpp).mean().item(), f"psnr{quality}": torch.cat(psnr).mean().item()}
             rows.append(shown[:4])
-        return figures, tiled((torch.stack([images[:4], *rows]) * 255).byte().cpu())
+        return figures, tiled((torch.stack([images[:4], *rows]) * 255).round().byte().cpu())
 
 
 def tiled(rows: Tensor) -> NDArray[Any]:
