@@ -98,11 +98,14 @@ def place(module: Network) -> Network:
 
 def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Average gradients over the processes of torch's distributed launcher; alone, do nothing."""
-    if dist.is_initialized():
-        for p in parameters:
-            if p.grad is not None:
-                dist.all_reduce(p.grad)
-                p.grad /= dist.get_world_size()
+    if not dist.is_initialized():
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    whole = torch.cat([g.reshape(-1) for g in gradients])  # one message: hundreds of small ones take far longer
+    dist.all_reduce(whole)
+    whole /= dist.get_world_size()
+    for gradient, mean in zip(gradients, whole.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
 
 
 def agreed(value: float) -> float:
