@@ -103,7 +103,7 @@ class HyperpriorTask:
         self.device = device()
         self.crops, self.held = load(options.data)
         self.modules = networks(config)
-        if not options.resume and not options.init:
+        if not (options.out / "checkpoint.pt").exists():  # from which a training goes on
             start_as_principal_components(self.modules, self.crops)
         for module in self.modules.values():
             place(module)
