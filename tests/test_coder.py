@@ -82,6 +82,19 @@ def test_trailing_zero_bytes_are_not_stored() -> None:
         reader.finish()
 
 
+def test_a_stream_that_ends_long_before_its_symbols_is_refused_early() -> None:
+    """A few bytes in a file cannot ask for memory and time without end, whatever size they state."""
+    freq = np.tile(np.array([[1 << 15, 1 << 15]]), (1 << 18, 1))
+    for data in (b"", b"\0\0\1"):
+        reader = Reader(data)
+        calls = 0
+        with pytest.raises(Corrupt, match="long before"):
+            while calls < 10:
+                reader.frequencies("s", None, freq)  # 2^13 words at a time
+                calls += 1
+        assert 1 <= calls <= 2
+
+
 def test_golden_bytes() -> None:
     """Guards the file format against a change of constriction's arithmetic."""
     table = table_from_probabilities(np.array([[1, 5, 60, 5, 1, 0.01], [3, 3, 3, 3, 3, 0.1]]), [-2, -2])

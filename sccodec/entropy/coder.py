@@ -34,6 +34,9 @@ MEAN_STEPS = 16
 # bound memory.
 MOST_FREQUENCY_BITS = 20
 PIECE = 1 << 21
+# Zeros that end a stream are not stored: a few bytes would stand for any number of symbols, each the first of its
+# distribution. No picture ends in as many as this, in words of 32 bits, and no Reader goes on beyond them.
+MOST_ZERO_WORDS = 1 << 14
 
 
 class Coder:
@@ -196,6 +199,7 @@ class Reader(Coder):
         self._data = data
         words = np.frombuffer(data + bytes(-len(data) % 4), ">u4").astype(np.uint32)
         self._decoder = stream.queue.RangeDecoder(words)
+        self._most_words = len(words) + MOST_ZERO_WORDS
 
     def _code(self, values: Int32 | None, distribution: Any, parameters: int | NDArray[np.float64]) -> Int32:
         # constriction reports impossible bytes by AssertionError, and might panic: all of it means a damaged
@@ -207,6 +211,8 @@ class Reader(Coder):
         except BaseException as error:
             raise Corrupt("the coded data is damaged: it holds an impossible symbol") from error
         encode(self._encoder, got, distribution, parameters)
+        if self._encoder.num_words() > self._most_words:
+            raise Corrupt("the coded data is damaged: it ends long before its symbols do")
         return got
 
     def finish(self) -> None:
