@@ -47,11 +47,8 @@ class Crops:
         self.photos = [photo for _, group in groups for photo in group]
         if not self.photos:
             raise BadInput("there are no pictures to draw crops from")
-        odds = [
-            [share * p.shape[0] * p.shape[1] / sum(q[..., 0].size for q in group) for p in group]
-            for share, group in groups
-        ]
-        self.odds = np.concatenate(odds)
+        sizes = [np.array([p.shape[0] * p.shape[1] for p in group], np.float64) for _, group in groups]
+        self.odds = np.concatenate([share * n / n.sum() for (share, _), n in zip(groups, sizes, strict=True) if n.size])
         self.odds /= self.odds.sum()
 
     def draw(self, batch: int, size: int, rng: np.random.Generator) -> Tensor:
