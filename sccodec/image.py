@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Picture = npt.NDArray[np.uint8]
 Notice = Callable[[str], None]
+Result = TypeVar("Result")
 
 _ORIENTATION = 0x0112  # EXIF tag
 _JPEG_SIDE = 65500
@@ -48,14 +49,27 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
             said.add(text)
             notice(text)
 
+    return _guarded(lambda: _load(source, once, max_pixels))
+
+
+def size(source: Path | bytes) -> tuple[int, int]:
+    """Width and height, upright, of the picture that load() gives, from what the file states; raises BadInput.
+
+    No pixels are decoded for it. A PNG whose orientation stands behind its pixels is taken as it is stored.
+    """
+    return _guarded(lambda: _size(source))
+
+
+def _guarded(read: Callable[[], Result]) -> Result:
+    """What read() gives; BadInput for whatever it raises, and no limit of Pillow's where that would stop it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks about odd files are many lines long
             try:
-                return _load(source, once, max_pixels)
+                return read()
             except Image.DecompressionBombError:
                 with _without_pillows_limit():
-                    return _load(source, once, max_pixels)
+                    return read()
     except BadInput:
         raise
     except FileNotFoundError:
@@ -69,6 +83,23 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
     except Exception as error:
         # Pillow's readers of damaged files raise nearly anything: SyntaxError, struct.error, IndexError, ...
         raise BadInput(f"cannot decode the picture: {error or type(error).__name__}") from None
+
+
+def upright(image: PillowImage, notice: Notice) -> Picture:
+    """uint8 [H, W, 3], as load() gives it, of a picture that Pillow has loaded.
+
+    It goes strip by strip, so that conversions take little memory.
+    """
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    width, height = image.size
+    picture = np.empty((width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3), np.uint8)
+    as_stored = _turned_back(picture, orientation)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        below = min(top + rows, height)
+        strip = image if rows >= height else image.crop((0, top, width, below))
+        as_stored[top:below] = np.asarray(_to_srgb(strip, notice))
+    return picture
 
 
 def save(target: Path | BinaryIO, picture: Picture, suffix: str = ".png") -> None:
@@ -140,21 +171,7 @@ def _load(source: Path | bytes, notice: Notice, max_pixels: int) -> Picture:
             notice("the file holds several pictures: the first is used")
             opened.seek(0)
         opened.load()
-        return _to_picture(opened, notice)
-
-
-def _to_picture(image: PillowImage, notice: Notice) -> Picture:
-    """uint8 [H, W, 3] of a picture that is loaded; strip by strip, so that conversions take little memory."""
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    width, height = image.size
-    picture = np.empty((width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3), np.uint8)
-    as_stored = _turned_back(picture, orientation)
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        below = min(top + rows, height)
-        strip = image if rows >= height else image.crop((0, top, width, below))
-        as_stored[top:below] = np.asarray(_to_srgb(strip, notice))
-    return picture
+        return upright(opened, notice)
 
 
 def _turned_back(upright: Picture, orientation: int) -> Picture:
@@ -179,12 +196,32 @@ def _open(source: Path | bytes, max_pixels: int) -> PillowImage:
         start = source[:12] if isinstance(source, bytes) else _first_bytes(source)
         if start[4:8] != b"ftyp":
             raise
-    import pillow_heif
-
-    file = pillow_heif.open_heif(io.BytesIO(source) if isinstance(source, bytes) else source)
+    file = _open_heif(source)
     _check_size(file.size, max_pixels)
     heif: PillowImage = file.to_pillow()
     return heif
+
+
+def _open_heif(source: Path | bytes) -> Any:
+    import pillow_heif
+
+    return pillow_heif.open_heif(io.BytesIO(source) if isinstance(source, bytes) else source)
+
+
+def _size(source: Path | bytes) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as opened:
+            # Pillow would decode a PNG to see what stands behind its pixels.
+            known = opened.format != "PNG" or "exif" in opened.info
+            turned = known and opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            width, height = opened.size
+    except UnidentifiedImageError:
+        start = source[:12] if isinstance(source, bytes) else _first_bytes(source)
+        if start[4:8] != b"ftyp":
+            raise
+        width, height = _open_heif(source).size
+        turned = False  # libheif turns it
+    return (height, width) if turned else (width, height)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
