@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from sccodec import codecs, container
+from sccodec import codecs, container, formats
 from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
 
 Picture = npt.NDArray[np.uint8]
@@ -115,6 +115,8 @@ class Codec(Protocol):
         gpu = True                                     its networks run on CUDA; without it options.device is "cpu"
         qualities() -> the qualities that differ, ascending, where they are few: see sccodec.target
         encoder(image, spec, notice, options) -> a function from quality to bytes, which analyses the picture once
+        suffix = ".scc"                                of the files that it writes, where they are of another format
+        made_by(spec) -> the library or the program that encodes for that spec, with its version
     """
 
     name: str
@@ -155,14 +157,25 @@ def codec_of_tag(tag: bytes) -> str:
 
 
 def recognise(start: bytes) -> str | None:
-    """The format that the first 16 bytes of a file show, or None."""
-    return "scc" if container.is_scc(start) else None
+    """The format that the first formats.START_BYTES of a file show, or None: "scc", or the codec that decodes it."""
+    if container.is_scc(start):
+        return "scc"
+    found = formats.recognise(start)
+    return found if found in names() else None
+
+
+def suffix_of(found: Codec) -> str:
+    """The suffix of the files that a codec writes."""
+    return str(getattr(found, "suffix", ".scc"))
 
 
 def codec_of_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> Codec:
     """The codec that decodes a file; raises BadStream or ModelError."""
-    if data and recognise(data[:16]) is None:
+    recognised = recognise(data[: formats.START_BYTES])
+    if data and recognised is None:
         raise NotScc
+    if recognised is not None and recognised != "scc":
+        return load(recognised)
     file = container.parse(data, max_pixels)
     named = dict(file.extras).get(container.CODEC_EXTRA)
     return load(codec_of_tag(file.tag) if named is None else spec_of_file(named).codec)

@@ -164,7 +164,7 @@ def test_info(fake_codec: str, picture: Picture) -> None:
 
 def test_files_that_are_refused(fake_codec: str, picture: Picture) -> None:
     data = sccodec.encode(picture, "fake")
-    for bad in (b"", b"PK\x03\x04" + data, b"\x89PNG\r\n\x1a\n" + data):
+    for bad in (b"", b"PK\x03\x04" + data, b"GIF89a" + data):
         with pytest.raises(NotScc):
             sccodec.decode(bad)
     with pytest.raises(BadStream):

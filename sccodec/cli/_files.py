@@ -125,8 +125,9 @@ def _replace(place: Path, data: bytes) -> None:
 
 def _read_recognised(file: BinaryIO) -> bytes:
     from sccodec.codec import recognise
+    from sccodec.formats import START_BYTES
 
-    start = file.read(16)
+    start = file.read(START_BYTES)
     if start and recognise(start) is None:
         raise NotScc
     data = start + file.read(MAX_FILE_BYTES)

@@ -39,6 +39,8 @@ def command(
 ) -> None:
     """Encode pictures: face.png becomes face.scc beside it, or what -o says.
 
+    Codecs of public formats write those: -m avif makes face.avif.
+
     PICTURE may be - for standard input; the result then goes to standard output unless -o is given.
     """
     if sum(given is not None for given in (quality, target_bytes, target_bpp)) > 1:
@@ -47,8 +49,9 @@ def command(
 
     # A wrong spec, or a device that is missing, is one error, not one for each file.
     chosen = codec.Spec.parse(spec)
-    options = codec.settle(codec.load(chosen.codec), options, Reporter().notice)
-    jobs = _files.plan(inputs, output, lambda stem: f"{stem}.scc", force=force)
+    found = codec.load(chosen.codec)
+    options = codec.settle(found, options, Reporter().notice)
+    jobs = _files.plan(inputs, output, lambda stem: stem + codec.suffix_of(found), force=force)
     if json_ and any(job.target is None for job in jobs):
         raise click.UsageError("--json and the encoded file cannot both go to standard output")
 

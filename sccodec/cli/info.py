@@ -10,7 +10,7 @@ from sccodec.cli import _batch, _files, _options
 from sccodec.cli._report import Reporter, table
 
 if TYPE_CHECKING:
-    from sccodec.codec import Options
+    from sccodec.codec import Info, Options
 
 
 @click.command("info")
@@ -27,7 +27,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool, options: O
         if not json_:
             rows = [
                 ("file", _batch.source_name(source)),
-                ("codec", f"{found.codec}:{found.variant}, model {found.tag}"),
+                ("codec", _named(found)),
                 ("size", f"{found.width}x{found.height}"),
                 ("bytes", f"{found.file_bytes}, {found.bpp:.4f} bpp"),
                 ("  overhead", f"{found.overhead_bytes}"),
@@ -38,3 +38,9 @@ def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool, options: O
         return {"file": _batch.source_name(source)} | found.as_dict()
 
     ctx.exit(_batch.run(inputs, _batch.source_name, work, collect_json=json_))
+
+
+def _named(found: Info) -> str:
+    """Codec, variant and model, where there are such."""
+    name = f"{found.codec}:{found.variant}" if found.variant else found.codec
+    return f"{name}, model {found.tag}" if found.tag else name

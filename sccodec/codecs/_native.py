@@ -1,0 +1,208 @@
+"""What the codecs of public formats share: options, errors, and decoding of whatever others wrote in those formats.
+
+    x -> the format's library, or its program -> a file as everybody else reads it -> x_hat
+
+Such a file has no container of ours, no tag and no check of its own: a changed byte may decode to another picture, as
+it does everywhere. A file that is cut short is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from sccodec import container, formats, image
+from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.errors import BadInput, Corrupt, SccodecError, TooLarge
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Options as they were written in a spec, and the quality 0..100 or None; each method raises BadInput."""
+
+    options: Mapping[str, str]
+    quality: float | None
+
+    def number(self, key: str, low: float, high: float, default: float) -> float:
+        """A number from low to high."""
+        text = self.options.get(key)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise BadInput(f"{key} is {text!r}, it must be a number from {low:g} to {high:g}")
+        return value
+
+    def whole(self, key: str, low: int, high: int, default: int) -> int:
+        """A whole number from low to high."""
+        value = self.number(key, low, high, default)
+        if value != int(value):
+            raise BadInput(f"{key} is {self.options[key]!r}, it must be a whole number from {low} to {high}")
+        return int(value)
+
+    def word(self, key: str, *known: str) -> str:
+        """One of the known words, the first of them where the spec does not say."""
+        value = self.options.get(key, known[0])
+        if value not in known:
+            raise BadInput(f"{key} is {value!r}, it must be one of: {', '.join(known)}")
+        return value
+
+    def scale(self, key: str, low: float, high: float, of_quality: Callable[[float], float], default: float) -> float:
+        """A setting on a format's own scale: as the spec states it, or by the quality 0..100, which is default else."""
+        if key not in self.options:
+            return of_quality(default if self.quality is None else self.quality)
+        if self.quality is not None:
+            raise BadInput(f"the quality is given twice, as {self.quality:g} and as {key}={self.options[key]}")
+        return self.number(key, low, high, low)
+
+    def whole_scale(self, key: str, low: int, high: int, of_quality: Callable[[float], float], default: float) -> int:
+        """The same on a scale of whole numbers: the nearest to what the quality asks for, the upper of two."""
+        value = self.scale(key, low, high, of_quality, default)
+        return self.whole(key, low, high, low) if key in self.options else nearest(value)
+
+    def chroma(self, *known: str) -> str:
+        """The chroma format, "444" or "420", the first of the known by default; its option has two names."""
+        if "subsampling" not in self.options:
+            return self.word("chroma", *known)
+        if "chroma" in self.options:
+            raise BadInput("chroma and subsampling are two names of one option: give one of them")
+        return self.word("subsampling", *known)
+
+
+class Native:
+    """A codec whose files are of a public format. Subclasses write, and say what encodes.
+
+    options: those that a spec may have. max_side: the longest side that the format holds.
+    """
+
+    name: str
+    summary: str
+    suffix: str
+    options: tuple[str, ...] = ()
+    max_side = container.MAX_SIDE
+
+    def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
+        """The file; whatever it raises is made a BadInput, but for MemoryError and errors of ours."""
+        raise NotImplementedError
+
+    def read(self, data: bytes, options: Options) -> Picture:
+        """The picture of a file whose size was checked; whatever it raises is made a Corrupt, likewise."""
+        return image.load(data, ignore, options.max_pixels)
+
+    def size(self, data: bytes) -> tuple[int, int]:
+        """Width and height as the file states them; errors as for read()."""
+        return image.size(data)
+
+    def made_by(self, spec: Spec) -> str:
+        """The library or program that encodes for that spec, with its version."""
+        raise NotImplementedError
+
+    def overhead(self, data: bytes) -> int:
+        """Bytes that are known not to be coded picture."""
+        return 0
+
+    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
+        if spec.variant is not None:
+            raise BadInput(f"{self.name} has no variants: write {self.name}, or {self.name}:option=value")
+        spec.check_options(*self.options)
+        height, width = image.shape[:2]
+        if max(height, width) > self.max_side:
+            raise BadInput(f"the picture is {width}x{height} pixels, {self.name} holds {self.max_side} a side")
+        asked = Asked(dict(spec.options), quality)
+        return encoding(
+            lambda: self.write(image, asked, notice), f"{self.name} cannot hold the picture ({width}x{height})"
+        )
+
+    def decode(self, data: bytes, options: Options) -> Picture:
+        self.checked_size(data, options)
+        return decoding(lambda: self.read(data, options))
+
+    def info(self, data: bytes, options: Options) -> Info:
+        width, height = self.checked_size(data, options)
+        overhead = decoding(lambda: self.overhead(data))
+        return Info(
+            codec=self.name,
+            variant="",
+            tag="",
+            width=width,
+            height=height,
+            file_bytes=len(data),
+            bpp=8 * len(data) / (width * height),
+            overhead_bytes=overhead,
+            sections=[("file", float(len(data) - overhead))],
+            details={"encoder": f"not recorded in the file; here it is {self.made_by(Spec(self.name))}"},
+        )
+
+    def labels(self, data: bytes, options: Options) -> Picture:
+        raise BadInput(f"a file of {self.name} holds no labels")
+
+    def checked_size(self, data: bytes, options: Options) -> tuple[int, int]:
+        """Width and height; raises BadStream for no whole file of this format, and beyond options.max_pixels."""
+        if formats.recognise(data[: formats.START_BYTES]) != self.name:
+            raise Corrupt(f"the file is not one of {self.name}")
+        formats.check_whole(data)
+        width, height = decoding(lambda: self.size(data))
+        if too_much := container.excess(width, height, options.max_pixels):
+            raise TooLarge(f"the file states {too_much}")
+        return width, height
+
+
+def encoding(work: Callable[[], Result], what: str) -> Result:
+    """What work() gives; what libraries raise, and they raise anything, becomes BadInput with `what` before it."""
+    try:
+        return work()
+    except (MemoryError, SccodecError):
+        raise
+    except Exception as error:
+        raise BadInput(f"{what}: {said(error)}") from error
+
+
+def decoding(work: Callable[[], Result]) -> Result:
+    """What work() gives; what libraries raise becomes Corrupt."""
+    what = "the file is damaged, or of a kind that is not supported"
+    try:
+        return work()
+    except BadInput as error:  # from sccodec.image, which takes what it reads for the caller's
+        raise Corrupt(f"{what}: {said(error)}") from None
+    except (MemoryError, SccodecError):
+        raise
+    except Exception as error:
+        raise Corrupt(f"{what}: {said(error)}") from error
+
+
+def said(error: Exception) -> str:
+    """What a library said, in one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def ignore(text: str) -> None:
+    """In place of a notice: decode() has none to give about what others wrote."""
+
+
+def by_pillow(picture: Picture, file_format: str, **options: Any) -> bytes:
+    """The file that Pillow writes."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def pillow_and(feature: str, library: str) -> str:
+    """Pillow's version, and that of the library that it was built with."""
+    from PIL import __version__, features
+
+    return f"Pillow {__version__}, {library} {features.version(feature) or 'of unknown version'}"
+
+
+def nearest(value: float) -> int:
+    """The nearest whole number, the upper of two."""
+    return math.floor(value + 0.5)
