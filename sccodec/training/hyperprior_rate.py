@@ -12,6 +12,8 @@ from sccodec.entropy.tables import SCALE_COUNT, scale_ratio
 from sccodec.networks.hyperprior import GROUPS, Distributions, Gains, anchor_weights
 from sccodec.training.estimator import LOWEST_SCALE, SCALE_RATIO, EntropyModels, round_through
 
+LEAST_LIKELIHOOD = 1e-9  # as compressai's densities have it: bits are finite however far out a value lies
+
 
 class FloatDistributions:
     """Drives sccodec.entropy.hyperprior.traverse for a batch of pictures of qualities q [B]."""
@@ -132,5 +134,5 @@ def learned_likelihood(bottleneck: Any, y: Tensor, step: Tensor) -> Tensor:
     lower, upper = logits(y - 0.5), logits(y + 0.5)
     # On the side where the sigmoid resolves small differences; either will do where they lie evenly about zero.
     sign = torch.where(lower + upper > 0, -1.0, 1.0)
-    likelihood = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
+    likelihood = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs().clamp_min(LEAST_LIKELIHOOD)
     return likelihood.view(y.shape[1], y.shape[0], *y.shape[2:]).transpose(0, 1)
