@@ -302,6 +302,8 @@ def test_a_density_about_zero_gives_its_middle_bin_the_most() -> None:
     found = learned_likelihood(logistic, values, torch.ones(1, 2, 1, 1))
     torch.testing.assert_close(found, logistic(values, training=False)[1])
     assert (found[0, :, 1] > found[0, :, 0]).all()
+    far = learned_likelihood(logistic, 1e6 * values, torch.ones(1, 2, 1, 1))
+    assert torch.isfinite(far.log2()).all(), "a value far out has a rate too"
 
 
 def test_no_sum_of_a_model_leaves_the_whole_numbers(cases: dict[str, Case]) -> None:
