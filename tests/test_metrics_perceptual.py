@@ -74,6 +74,7 @@ def test_lower_precision_and_channels_last_change_little(made_up: Path) -> None:
 
 def test_missing_weights_and_unknown_trunks_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCCODEC_LPIPS", raising=False)
+    monkeypatch.setenv("SCCODEC_DATA", str(tmp_path))
     with pytest.raises(BadInput, match="SCCODEC_LPIPS"):
         find_weights("alex", None)
     with pytest.raises(BadInput, match="lpips_vgg"):

@@ -9,12 +9,11 @@ averaged over the picture.
 
 The weights are read from ``lpips_alex.safetensors`` and ``lpips_vgg.safetensors`` (``conv<i>.weight``,
 ``conv<i>.bias``, ``lin<i>.weight``, float32) in a folder that the caller or the environment variable
-SCCODEC_LPIPS names; they are no part of this package.
+SCCODEC_LPIPS names, or in the one that ``sccodec data fetch lpips`` fills; they are no part of this package.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sccodec.errors import BadInput
+from sccodec.metrics.weights import find_weights
 
 # ImageNet's mean and standard deviation, for pictures scaled to [-1, 1].
 MEAN = (-0.030, -0.088, -0.188)
@@ -126,17 +126,6 @@ class LPIPS(nn.Module):
 def unit(x: Tensor) -> Tensor:
     """Each pixel's feature vector at length 1; the constant keeps an all-zero vector's gradient finite."""
     return x * torch.rsqrt((x * x).sum(1, keepdim=True) + 1e-10)
-
-
-def find_weights(trunk: str, folder: Path | None) -> Path:
-    """The weights' file in ``folder`` or in what SCCODEC_LPIPS names; BadInput where there is none."""
-    named = folder if folder is not None else os.environ.get("SCCODEC_LPIPS")
-    if not named:
-        raise BadInput("LPIPS needs its weights: name their folder, or set SCCODEC_LPIPS to it")
-    path = Path(named) / f"lpips_{trunk}.safetensors"
-    if not path.is_file():
-        raise BadInput(f"LPIPS weights not found: {path} does not exist")
-    return path
 
 
 @torch.no_grad()
