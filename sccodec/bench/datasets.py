@@ -1,0 +1,107 @@
+"""Where a benchmark's pictures come from: a folder, a glob, a tar archive, one file, or a data set by its name.
+
+A data set with a name is one that `sccodec data add` has checked and remembered (sccodec.bench.registry).
+"""
+
+from __future__ import annotations
+
+import glob
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sccodec.bench import registry
+from sccodec.errors import BadInput
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture: its name in the results, a function that reads its file's bytes, and their SHA-256 where it is known.
+
+    Goes to other processes.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures, and the name that they have together in the results."""
+
+    name: str
+    entries: list[Entry]
+
+
+def find(text: str) -> Dataset:
+    """The pictures that a path, a glob or a name stands for; raises BadInput where there are none."""
+    path = Path(text)
+    registered = registry.known()
+    if text in registered and not path.exists():
+        return _registered(text, registered[text])
+    if path.is_dir():
+        found = [Entry(str(p.relative_to(path)), p.read_bytes) for p in sorted(path.rglob("*")) if is_picture(p)]
+        name = path.resolve().name
+    elif path.is_file() and tarfile.is_tarfile(path):
+        found, name = in_archive(path), path.name.partition(".")[0]
+    elif path.is_file():
+        found, name = [Entry(path.name, path.read_bytes)], path.stem
+    elif glob.has_magic(text):
+        # The part without wildcards is no part of the names: results say nothing of where the pictures lay.
+        depth = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
+        base = Path(*path.parts[:depth])
+        matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207  # with its base
+        found = [Entry(str(p.relative_to(base)), p.read_bytes) for p in matches if is_picture(p)]
+        name = base.resolve().name
+    else:
+        known = ", ".join(sorted(registered)) or "none; `sccodec data add kodak PATH` makes one known"
+        raise BadInput(f"{text}: no such folder, file or archive, nor a data set known by that name ({known})")
+    if not found:
+        raise BadInput(f"{text}: holds no pictures ({', '.join(SUFFIXES)})")
+    return Dataset(name, found)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether it is a file, or could be one in an archive, with a picture's suffix; hidden ones are none."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+
+
+def in_archive(path: Path) -> list[Entry]:
+    """The pictures of a tar archive, compressed or not; raises BadInput for one that cannot be read."""
+    try:
+        with tarfile.open(path) as archive:
+            members = [m for m in archive if m.isreg() and not m.issparse() and is_picture(Path(m.name))]
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise BadInput(f"{path}: the archive cannot be read: {error}") from None
+    members.sort(key=lambda m: m.name)
+    return [Entry(m.name, partial(read_member, path, m.offset_data, m.size)) for m in members]
+
+
+def read_member(path: Path, offset: int, size: int) -> bytes:
+    """A member's bytes by its place, so that the archive is not searched again for each."""
+    member = tarfile.TarInfo()
+    member.offset_data, member.size = offset, size
+    with tarfile.open(path) as archive:
+        file = archive.extractfile(member)
+        assert file is not None, "only regular files were listed"
+        data = file.read()
+    if len(data) != size:
+        raise BadInput("the archive ends before the picture does")
+    return data
+
+
+def _registered(name: str, known: registry.Known) -> Dataset:
+    """The pictures of a known set by the names it has; raises BadInput where some are missing by now."""
+    source = known.path
+    if not source.exists():
+        raise BadInput(f"the data set {name} was at {source}, which is there no more: `sccodec data add {name} PATH`")
+    by_name = {Path(entry.name).name: entry for entry in find(str(source.absolute())).entries}
+    missing = sorted(set(known.files) - set(by_name))
+    if missing:
+        raise BadInput(f"the data set {name} at {source} lacks {missing[0]}: `sccodec data add {name} PATH`")
+    return Dataset(name, [Entry(file, by_name[file].read, known.files[file]) for file in sorted(known.files)])

@@ -1,0 +1,116 @@
+"""Specs with lists and ranges of values, and all codecs at once: one text, many specs.
+
+    jpeg:q=5,10,20            three specs
+    hyperprior:q=10..90/10    nine
+    avif:speed=4,8,q=20..80/30    six
+    all                       every codec at five qualities
+    all:q=50                  every codec at one
+
+`all` leaves out codecs whose models are not installed, and the models of others. Lossless codecs stand once in it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import product
+
+from sccodec import bundle, codec
+from sccodec.errors import BadInput
+
+ALL = "all"
+ALL_QUALITIES = "q=10..90/20"
+# Peers are models of others, which need weights that are not installed: they run where they are named.
+NOT_IN_ALL = ("compressai",)
+LOSSLESS = ("png",)
+MOST_SPECS = 10_000
+RANGE = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\.\.(-?\d{1,9}(?:\.\d{1,9})?)(?:/(\d{1,9}(?:\.\d{1,9})?))?")
+
+
+def expand(texts: Sequence[str]) -> list[str]:
+    """The specs that texts stand for, in their order, each once; raises BadInput or UnknownCodec."""
+    found: dict[str, None] = {}
+    for text in texts:
+        name, colon, rest = text.partition(":")
+        parts = every_codec(rest if colon else ALL_QUALITIES) if name == ALL else [text]
+        for part in parts:
+            found |= dict.fromkeys(str(codec.Spec.parse(spec)) for spec in variations(part))
+            if len(found) > MOST_SPECS:
+                raise BadInput(f"{text!r} stands for too many specs: the limit is {MOST_SPECS}")
+    for spec in found:
+        check(codec.Spec.parse(spec))
+    return list(found)
+
+
+def every_codec(options: str) -> list[str]:
+    """A text for each codec that can run here, with those options."""
+    with_models = {model.codec for model in bundle.installed()}
+    names = [n for n in codec.names() if n not in NOT_IN_ALL and (n in with_models or is_native(n))]
+    return [n if n in LOSSLESS else f"{n}:{options}" for n in names]
+
+
+def is_native(name: str) -> bool:
+    """Whether a codec writes files of a public format, which need no model."""
+    return codec.suffix_of(codec.load(name)) != ".scc"
+
+
+def check(spec: codec.Spec) -> None:
+    """Raise BadInput for what would fail with every picture, as far as it can be seen without one."""
+    options = dict(spec.options)
+    if "q" in options:
+        try:
+            quality = float(options["q"])
+        except ValueError:
+            quality = math.nan
+        if not 0 <= quality <= 100:
+            raise BadInput(f"q is {options['q']!r} in {str(spec)!r}, it goes from 0 to 100")
+    if is_native(spec.codec):
+        if spec.variant is not None:
+            raise BadInput(f"{spec.codec} has no variants, such as {spec.variant!r}: write {spec.codec}:option=value")
+        known: tuple[str, ...] | None = getattr(codec.load(spec.codec), "options", None)
+        if known is not None:
+            codec.Spec(spec.codec, None, tuple(o for o in spec.options if o[0] != "q")).check_options(*known)
+
+
+def variations(text: str) -> list[str]:
+    """The specs of one codec that a text stands for: the product of its options' values."""
+    name, colon, rest = text.partition(":")
+    if not colon:
+        return [text]
+    variant: list[str] = []
+    options: dict[str, list[str]] = {}
+    for i, item in enumerate(rest.split(",")):
+        key, equals, value = item.partition("=")
+        if equals:
+            if key in options:
+                raise BadInput(f"option {key!r} stands twice in {text!r}")
+            options[key] = values(value, text)
+        elif i == 0:
+            variant = [item]
+        elif options and item:
+            options[next(reversed(options))] += values(item, text)
+        else:
+            raise BadInput(f"cannot read {item!r} in {text!r}; write codec:variant,option=value,value,...")
+    if math.prod(map(len, options.values())) > MOST_SPECS:
+        raise BadInput(f"{text!r} stands for too many specs: the limit is {MOST_SPECS}")
+    specs = []
+    for chosen in product(*options.values()):
+        items = variant + [f"{key}={value}" for key, value in zip(options, chosen, strict=True)]
+        specs.append(f"{name}:{','.join(items)}")
+    return specs
+
+
+def values(text: str, whole: str) -> list[str]:
+    """One value, or those of a range first..last/step (1 by default), both ends included; raises BadInput."""
+    found = RANGE.fullmatch(text)
+    if not found:
+        return [text]
+    low, high, step = Decimal(found[1]), Decimal(found[2]), Decimal(found[3] or 1)
+    if not (step > 0 and low <= high):
+        raise BadInput(f"the range {text!r} in {whole!r} holds no values: first..last/step goes upwards")
+    count = int((high - low) / step) + 1
+    if count > MOST_SPECS:
+        raise BadInput(f"the range {text!r} in {whole!r} holds {count} values, the limit is {MOST_SPECS}")
+    return [format((low + i * step).normalize(), "f") for i in range(count)]
