@@ -1,0 +1,283 @@
+"""One picture through one codec: encode to bytes, decode from them, measure, and make a row of it.
+
+    picture -> encode, three times -> bytes -> decode, three times -> uint8 -> metrics -> row
+
+Whatever fails makes a row, too. What a codec loads is timed apart, on a tiny picture, once in a process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from sccodec import bundle, codec, image
+from sccodec.bench import rows
+from sccodec.bench.datasets import Entry
+from sccodec.bench.gauge import NOT_ASKED, Gauge, is_learned, one_line
+from sccodec.bench.specs import is_native
+from sccodec.codec import Options, Picture, Spec
+from sccodec.errors import CodecUnavailable, ModelError, SccodecError
+
+if TYPE_CHECKING:
+    from sccodec.bench.rows import Row
+
+Result = TypeVar("Result")
+
+PACKAGES = ("numpy", "pillow", "imagecodecs", "pillow-heif", "onnxruntime", "constriction")
+HEAVY = ("torch", "compressai")
+TINY = 64
+"""Pixels a side of the picture that a codec is loaded with: none here refuses it as too small."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all measurements of a run share.
+
+    options: as they were asked for, but for the device. threads: of each process. missing: metrics that cannot be
+    computed here, and why. metrics_device: where those run that have networks.
+    """
+
+    dataset: str
+    options: Options
+    repeats: int
+    threads: int
+    missing: dict[str, str]
+    metrics_device: str = "cpu"
+    processor: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One spec for one picture. device: settled for its codec. done_tags: models for which its rows are there."""
+
+    spec: str
+    metrics: tuple[str, ...]
+    device: str = "cpu"
+    done_tags: frozenset[str] = frozenset()
+
+
+@dataclass
+class Loaded:
+    """A codec that is ready in this process, or what keeps it from being so."""
+
+    seconds: float | None = None
+    tag: str | None = None
+    failure: SccodecError | None = None
+
+
+def tag_of(spec: Spec) -> str | None:
+    """The tag of the model that encodes for a spec, "" for a codec without; None where only its file will tell.
+
+    Raises ModelError where the codec has models, and none of them is of that variant.
+    """
+    if is_native(spec.codec):
+        return ""
+    if any(model.codec == spec.codec for model in bundle.installed()):
+        return bundle.default(spec.codec, spec.variant).tag.hex()
+    return None
+
+
+def model_key(spec: Spec) -> str:
+    """Equal for specs that share what a process has to load."""
+    if is_native(spec.codec):
+        return spec.codec
+    if any(model.codec == spec.codec for model in bundle.installed()):
+        return f"{spec.codec}:{spec.variant}"
+    return str(spec)
+
+
+def blank(setup: Setup, entry: Entry, item: Item) -> Row:
+    """A row with what is known before the work."""
+    reasons = {name: setup.missing.get(name, NOT_ASKED) for name in rows.METRICS if name not in item.metrics}
+    return rows.empty(
+        spec=item.spec,
+        dataset=setup.dataset,
+        picture=entry.name,
+        sha256=entry.sha256,
+        reasons=reasons,
+        repeats=setup.repeats,
+        threads=setup.threads,
+        device=item.device,
+        processor=setup.processor,
+    )
+
+
+@dataclass
+class Measurer:
+    """Measures in this process; keeps the picture it had last, and what codecs load."""
+
+    setup: Setup
+    gauge: Gauge
+    _loaded: dict[str, Loaded] = field(default_factory=dict)
+    _entry: Entry | None = None
+    _picture: Picture | None = None
+    _keys: dict[str, str] = field(default_factory=dict)
+    _versions: dict[str, str] = field(default_factory=dict)
+
+    def measure(self, entry: Entry, item: Item) -> Row | None:
+        """The row of one measurement, or None where the model's tag turns out to be one that is done already."""
+        row = blank(self.setup, entry, item)
+        try:
+            picture = self._load_picture(entry)
+            row["height"], row["width"] = picture.shape[:2]
+            loaded = self._load_codec(item)
+            if loaded.failure is not None:
+                raise loaded.failure
+            if loaded.tag in item.done_tags:
+                return None
+            row["load_seconds"] = loaded.seconds
+            self._fill(row, picture, item)
+        except Exception as error:
+            row["error"] = one_line(error) or type(error).__name__
+        row["versions"] = self._known_versions(item)
+        return row
+
+    def _fill(self, row: Row, picture: Picture, item: Item) -> None:
+        notes: list[str] = []
+        options = replace(self.setup.options, device=item.device)
+        job = codec.prepare(picture, item.spec, None, notes.append, options)
+        made_by: Callable[[Spec], str] | None = getattr(job.codec, "made_by", None)
+        if made_by is not None:
+            row["encoder"] = made_by(job.spec)
+        trim_memory()
+        reset_peak()
+        encoded, row["encode_seconds"] = timed(job.encode, self.setup.repeats)
+        data = encoded[0]
+        row["file_bytes"] = len(data)
+        row["bpp"] = 8 * len(data) / (picture.shape[0] * picture.shape[1])
+        found = codec.codec_of_file(data, options.max_pixels)
+        settled = codec.settle(found, options, notes.append)
+        decoded, row["decode_seconds"] = timed(lambda: found.decode(data, settled), self.setup.repeats)
+        row["peak_rss_bytes"] = peak_bytes()
+        if any(other != data for other in encoded):
+            notes.append("the encoder does not write the same file each time")
+        if any(not np.array_equal(other, decoded[0]) for other in decoded[1:]):
+            notes.append("the decoder does not give the same picture each time")
+        row["notes"] = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
+        if decoded[0].shape != picture.shape or decoded[0].dtype != np.uint8:
+            raise SccodecError(f"it decodes to {decoded[0].dtype} {decoded[0].shape}, and was uint8 {picture.shape}")
+        said = codec.info(data, options=options).as_dict()
+        row |= {key: said[key] for key in ("tag", "sections", "overhead_bytes")}
+        measured = self.gauge.measure(decoded[0], item.metrics)
+        row |= measured.values
+        row["reasons"] |= measured.reasons
+        row["metrics"] = measured.tried
+
+    def _load_picture(self, entry: Entry) -> Picture:
+        if self._picture is None or entry != self._entry:
+            self._picture = None
+            notes: list[str] = []
+            self._picture = image.load(entry.read(), notes.append, self.setup.options.max_pixels)
+            self._entry = entry
+            self.gauge.refer(self._picture)
+        return self._picture
+
+    def _load_codec(self, item: Item) -> Loaded:
+        """Encode and decode a tiny picture, once for each model; an error of the installation is for all pictures."""
+        if item.spec not in self._keys:
+            self._keys[item.spec] = f"{model_key(Spec.parse(item.spec))} on {item.device}"
+        key = self._keys[item.spec]
+        if key not in self._loaded:
+            loaded = Loaded()
+            options = replace(self.setup.options, device=item.device)
+            tiny = np.add.outer(np.arange(TINY), 2 * np.arange(TINY))[:, :, None] + np.array([0, 20, 60])
+            started = time.perf_counter()
+            try:
+                data = codec.encode(tiny.astype(np.uint8), item.spec, notice=lambda text: None, options=options)
+                codec.decode(data, notice=lambda text: None, options=options)
+                loaded.seconds = time.perf_counter() - started
+                loaded.tag = codec.info(data, options=options).tag
+            except (CodecUnavailable, ModelError) as error:
+                loaded.failure = error
+            except Exception:
+                return loaded  # about this spec's options, or this picture: the next one may do better
+            self._loaded[key] = loaded
+        return self._loaded[key]
+
+    def _known_versions(self, item: Item) -> dict[str, str]:
+        """Of Python, of this package and of those that took part."""
+        from sccodec import __version__
+
+        if not self._versions:
+            self._versions = {"sccodec": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
+            self._versions |= versions(PACKAGES)
+        used = [
+            name for name in HEAVY if name in sys.modules or (name == "torch" and any(map(is_learned, item.metrics)))
+        ]
+        if not set(used) <= set(self._versions):
+            self._versions |= versions(used)
+        return {name: found for name, found in self._versions.items() if name in used or name not in HEAVY}
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of those packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def timed(work: Callable[[], Result], repeats: int) -> tuple[list[Result], float]:
+    """What repeated work gives, and the median of the seconds that it takes."""
+    results, seconds = [], []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        results.append(work())
+        seconds.append(time.perf_counter() - started)
+    return results, statistics.median(seconds)
+
+
+def trim_memory() -> None:
+    """Have the C library give back what is free, where it can: it would count as the next codec's."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+        if trim is not None:
+            trim(0)
+
+
+def reset_peak() -> None:
+    """Begin anew with what peak_bytes() gives, where the system can."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def peak_bytes() -> int | None:
+    """The most memory that this process had resident since reset_peak(), or since its start; None where none tells."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def processor() -> str:
+    """The CPU's name, as far as the system tells."""
+    import platform
+
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

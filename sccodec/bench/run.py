@@ -1,0 +1,282 @@
+"""A run: what is to be measured, shared out among processes, and every row kept as soon as it is there.
+
+    specs x pictures - rows that are there -> chunks, one picture and some specs each -> processes -> rows -> keep()
+
+Chunks of one model follow one another, so that a process keeps it. A process that is killed costs one row, which says
+so; another one takes its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING
+
+from sccodec import codec, engine
+from sccodec.bench import rows
+from sccodec.bench.datasets import Dataset, Entry
+from sccodec.bench.gauge import RemoteGauge, is_learned, missing, settle_process
+from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tag_of
+from sccodec.bench.specs import is_native
+from sccodec.codec import Options, Spec
+from sccodec.errors import BadInput, SccodecError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from sccodec.bench.rows import Row
+
+CHUNKS_A_JOB = 4
+"""At least so many where there is work enough, so that no process waits long for the last."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Specs for one picture, which is decoded once for them."""
+
+    entry: Entry
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """setup and chunks: the work; skipped: how many rows are there already."""
+
+    setup: Setup
+    chunks: list[Chunk]
+    skipped: int
+
+    def items(self) -> Iterator[Item]:
+        """Every measurement to be made."""
+        for chunk in self.chunks:
+            yield from chunk.items
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for: specs, one of each; metrics, of those that there are; what a run does how often."""
+
+    specs: Sequence[str]
+    metrics: Sequence[str]
+    options: Options
+    repeats: int = 3
+    jobs: int = 1
+
+
+def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[str], None]) -> Plan:
+    """What is left to do where the rows of `held` are there.
+
+    A row counts for the same spec, model, device and file of a picture where every metric that can be computed here was
+    tried. Metrics that it has beyond those asked for are computed again, so that the latest row is the most complete.
+    Raises an SccodecError for what would fail with every picture.
+    """
+    lacking = missing()
+    metrics = tuple(name for name in wish.metrics if name not in lacking)
+    device = wish.options.device
+    learned = any(map(is_learned, metrics))
+    setup = Setup(
+        dataset=dataset.name,
+        options=replace(wish.options, device="cpu"),
+        repeats=wish.repeats,
+        threads=threads_of(wish.jobs),
+        missing=lacking,
+        metrics_device=engine.find_device(device) if learned and device != "cpu" else "cpu",
+        processor=processor(),
+    )
+    items = prepare_items(wish, metrics, notice)
+    done = rows.current(held)
+    entries = [hashed(entry) for entry in dataset.entries]
+    chunks: list[Chunk] = []
+    skipped = 0
+    for group in items.values():
+        size = -(-len(group) * len(entries) // (CHUNKS_A_JOB * wish.jobs))
+        for entry in entries:
+            left = [new for item, tag in group if (new := remaining(item, tag, entry, done, lacking)) is not None]
+            skipped += len(group) - len(left)
+            chunks += [Chunk(entry, tuple(left[i : i + size])) for i in range(0, len(left), size)]
+    return Plan(setup, chunks, skipped)
+
+
+def prepare_items(
+    wish: Wish, metrics: tuple[str, ...], notice: Callable[[str], None]
+) -> dict[str, list[tuple[Item, str | None]]]:
+    """Specs as items with the tag of their model, if it is known, by what a process has to load for them."""
+    said: set[str] = set()
+    groups: dict[str, list[tuple[Item, str | None]]] = {}
+    for text in wish.specs:
+        spec = Spec.parse(text)
+        device = codec.settle(codec.load(spec.codec), wish.options, said.add).device
+        # Codecs without models keep nothing: one group, so that their pictures are decoded once.
+        key = "" if is_native(spec.codec) else model_key(spec)
+        groups.setdefault(key, []).append((Item(text, metrics, device), tag_of(spec)))
+    for text in sorted(said):
+        notice(text)
+    return groups
+
+
+def remaining(
+    item: Item, tag: str | None, entry: Entry, done: dict[tuple[str, str, str], list[Row]], lacking: dict[str, str]
+) -> Item | None:
+    """What is to be done of an item, None where its row is there."""
+    if entry.sha256 is None:
+        return item
+    held = done.get((item.spec, item.device, entry.sha256), [])
+    if tag is not None:
+        held = [row for row in held if row.get("tag") == tag]
+    whole = [row for row in held if set(item.metrics) <= set(row.get("metrics") or ())]
+    if whole and tag is not None:
+        return None
+    more = {name for row in held for name in row.get("metrics") or ()} - set(lacking)
+    every = tuple(name for name in rows.METRICS if name in item.metrics or name in more)
+    return replace(item, metrics=every, done_tags=frozenset(str(row.get("tag")) for row in whole))
+
+
+def hashed(entry: Entry) -> Entry:
+    """The entry with its file's SHA-256, None where it cannot be read, which its rows will say.
+
+    Raises BadInput where it is known, and another.
+    """
+    try:
+        digest = hashlib.sha256(entry.read()).hexdigest()
+    except (OSError, SccodecError):
+        return replace(entry, sha256=None)
+    if entry.sha256 not in (None, digest):
+        raise BadInput(f"{entry.name} has changed since its data set was added: `sccodec data add` checks it again")
+    return replace(entry, sha256=digest)
+
+
+def threads_of(jobs: int) -> int:
+    """Threads of each process: an equal share of the cores, or what SCCODEC_THREADS says."""
+    if os.environ.get("SCCODEC_THREADS"):
+        return engine.Settings.from_environment().threads
+    return max(1, min(engine.usable_cores() // jobs, engine.MAX_THREADS))
+
+
+def run(plan: Plan, jobs: int, keep: Callable[[Row], None]) -> None:
+    """Do what a plan says in so many processes; keep(row) is called for each row when it is there, never interrupted.
+
+    After Control-C, rows that are finished are kept before KeyboardInterrupt goes on.
+    """
+    left = deque(plan.chunks)
+    workers: list[Worker] = []
+    try:
+        while left and len(workers) < jobs:
+            workers.append(Worker(plan.setup, left.popleft()))
+        while workers:
+            ready = wait([worker.connection for worker in workers])
+            for worker in [worker for worker in workers if worker.connection in ready]:
+                with undisturbed():
+                    worker.receive(keep)
+                if worker.rest is not None:
+                    if worker.rest.items:
+                        left.appendleft(worker.rest)
+                    worker.stop()
+                    workers.remove(worker)
+                    if left:
+                        workers.append(Worker(plan.setup, left.popleft()))
+                elif worker.is_idle:
+                    if left:
+                        worker.give(left.popleft())
+                    else:
+                        worker.stop()
+                        workers.remove(worker)
+    except KeyboardInterrupt:
+        with undisturbed():
+            for worker in workers:
+                while worker.rest is None and not worker.is_idle and worker.connection.poll():
+                    worker.receive(keep, interrupted=True)
+        raise
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+class Worker:
+    """A process that measures chunk after chunk, as the process that started it sees it.
+
+    rest: what a process that died has not begun; None while it lives.
+    """
+
+    def __init__(self, setup: Setup, chunk: Chunk) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._setup = setup
+        self._process = context.Process(target=serve, args=(theirs, setup))
+        with undisturbed():  # what is started so never sees Control-C: it is ended, or finishes its row
+            self._process.start()
+        theirs.close()
+        self.rest: Chunk | None = None
+        self.give(chunk)
+
+    def give(self, chunk: Chunk) -> None:
+        self._chunk, self._done = chunk, 0
+        with suppress(OSError):  # where it has died already, receive() will tell
+            self.connection.send(chunk)
+
+    @property
+    def is_idle(self) -> bool:
+        return self._done == len(self._chunk.items)
+
+    def receive(self, keep: Callable[[Row], None], *, interrupted: bool = False) -> None:
+        """Keep the row that is waiting, or one that says how the process died, unless that was to be expected."""
+        try:
+            row: Row | None = self.connection.recv()
+        except (EOFError, OSError):
+            self.rest = replace(self._chunk, items=self._chunk.items[self._done + 1 :])
+            if interrupted:
+                return
+            row = blank(self._setup, self._chunk.entry, self._chunk.items[self._done])
+            row["error"] = self._last_words()
+        self._done += 1
+        if row is not None:
+            keep(row)
+
+    def _last_words(self) -> str:
+        self._process.join(10)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            return f"the process was killed ({name})" + (": perhaps there was too little memory" * (name == "SIGKILL"))
+        return f"the process ended (exit code {code})"
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        self.connection.close()
+        self._process.kill()
+        self._process.join()
+
+
+def serve(connection: Connection, setup: Setup) -> None:
+    """The process of a Worker."""
+    settle_process(setup.threads)
+    gauge = RemoteGauge(setup.threads, setup.metrics_device)
+    measurer = Measurer(setup, gauge)
+    try:
+        while True:
+            chunk: Chunk = connection.recv()
+            for item in chunk.items:
+                connection.send(measurer.measure(chunk.entry, item))
+    except (EOFError, OSError):
+        pass  # whoever asked has gone
+    finally:
+        gauge.close()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold Control-C back, for this thread and what it starts, until the end; where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
