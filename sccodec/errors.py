@@ -12,6 +12,7 @@
         ModelNotFound      the model it names is not installed
         ModelMismatch      a model file is damaged or of another codec
       CodecUnavailable     a package or program is missing; the message names it
+      DownloadFailed       the network's fault, or that of who answered
       UnknownCodec         the message lists the known ones
       BadInput             the caller's fault
 
@@ -70,6 +71,10 @@ class ModelMismatch(ModelError):
 
 class CodecUnavailable(SccodecError):
     """A codec needs a package or a program that is missing."""
+
+
+class DownloadFailed(SccodecError):
+    """Something could not be downloaded, or is not what it should be."""
 
 
 class UnknownCodec(SccodecError):
