@@ -194,15 +194,16 @@ class TorchNetwork:
     """A torch module with a model file's weights, on any device of torch; ``run`` is that of ``Network``.
 
     module: its state_dict has the names of the weights, no more and no fewer (constants are no part of it: buffers with
-    persistent=False); its forward takes the graph's inputs by name and gives a tensor or several. weights: float16 or
-    float32. Arithmetic is that of float32 (no TF32) and the same each time. Raises ModelMismatch where module and
-    weights do not fit together.
+    persistent=False), but for biases that are all zero, which no graph keeps; its forward takes the graph's inputs by
+    name and gives a tensor or several. weights: float16 or float32. Arithmetic is that of float32 (no TF32) and the
+    same each time. Raises ModelMismatch where module and weights do not fit together.
     """
 
     def __init__(self, module: nn.Module, weights: Mapping[str, NDArray[Any]], device: str) -> None:
         import torch
 
-        state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()}
+        state = {name: torch.zeros_like(v) for name, v in module.state_dict().items() if name.endswith(".bias")}
+        state |= {name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()}
         try:
             module.load_state_dict(state)
         except RuntimeError as error:

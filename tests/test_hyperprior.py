@@ -222,6 +222,30 @@ def test_targets_through_the_command_line(
     assert Path("a.scc").read_bytes() == before
 
 
+@pytest.mark.parametrize("device", ["cpu:0", "cuda"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_files_are_the_same_format_in_torch(monkeypatch: pytest.MonkeyPatch, variant: str, device: str) -> None:
+    """Written and read by torch and by ONNX Runtime: the same symbols, and pictures within a grey level.
+
+    torch's own CPU, by its other name, runs what a GPU does where there is none.
+    """
+    torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch finds no CUDA device")
+    monkeypatch.setattr(hyperprior, "TILE", 8)
+    there, here = codec.Options(device=device), codec.Options()
+    found, image = hyperprior.codec(), picture(150, 200, seed=6)
+    assert type(bundle.default("hyperprior", variant, device).network("synthesis")).__name__ == "TorchNetwork"
+    spec = codec.Spec("hyperprior", variant)
+    files = [found.encode(image, spec, q, str, options) for q in (30.0, 100.0) for options in (here, there)]
+    for data in files:
+        assert np.array_equal(found.latents(data, there), found.latents(data, here))
+        assert differing(found.decode(data, there), found.decode(data, here)) <= 0.001
+    for ours, theirs in (files[:2], files[2:]):
+        assert abs(len(ours) - len(theirs)) <= 0.01 * len(ours)
+        assert differing(found.decode(theirs, there), found.decode(ours, here)) < 0.05
+
+
 def test_there_are_no_labels_and_no_options() -> None:
     data = sccodec.encode(picture(20, 20), "hyperprior:tiny")
     with pytest.raises(BadInput, match="no label map"):
