@@ -140,6 +140,15 @@ def test_a_run_resumes_and_its_model_file_codes(
         recipe.export_configuration([checkpoint], tmp_path / "models", None, config, "trained", "hyperprior")
 
 
+@pytest.mark.parametrize("other", [{}, {"analysis": drawn.Analysis(CONFIGS["tiny"]).state_dict()}])
+def test_checkpoints_of_other_recipes_are_refused(tmp_path: Path, densities: None, other: dict[str, Any]) -> None:
+    pytest.importorskip("onnx")
+    torch.save({"modules": {}, "average": other, "steps": 1, "seconds": 1.0}, tmp_path / "checkpoint.pt")
+    with pytest.raises(BadInput, match="no network analysis of hyperprior") as caught:
+        recipe.export([tmp_path / "checkpoint.pt"], tmp_path / "models", tmp_path)
+    assert "\n" not in str(caught.value) and not (tmp_path / "models").exists()
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_each_recipe_steps(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, densities: None, name: str

@@ -262,6 +262,7 @@ def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
 def export_configuration(
     checkpoints: list[Path], out: Path, data: Path | None, config: HyperpriorConfig, variant: str, recipe: str
 ) -> Path:
+    """As ``export``, from the first of the checkpoints; raises BadInput where another recipe made it."""
     from sccodec.training import hyperprior_export
 
     if data is None:
@@ -269,7 +270,10 @@ def export_configuration(
     state = read_checkpoint(checkpoints[0])
     modules = networks(config)
     for name, module in modules.items():
-        module.load_state_dict(state["average"][name])
+        try:
+            module.load_state_dict(state["average"][name])
+        except (KeyError, RuntimeError) as error:
+            raise BadInput(f"{checkpoints[0]} is another recipe's: it holds no network {name} of {recipe}") from error
         module.eval().requires_grad_(requires_grad=False)
     crops, _ = load(data)
     largest = hyperprior_export.largest_activations(modules, examples(modules, crops)) if config.hyper else {}
