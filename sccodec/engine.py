@@ -210,10 +210,9 @@ class TorchNetwork:
             raise ModelMismatch(f"a network does not load: {one_line(error)}") from error
         self.device = torch.device(device)
         self.module = module.float().eval().requires_grad_(requires_grad=False).to(self.device)
+        # Convolutions then run, and give what they compute, in the order that cuDNN is fastest in.
         for value in self.module.parameters():
-            if (
-                value.ndim == 4
-            ):  # convolutions then run, and give what they compute, in the order that cuDNN is fastest in
+            if value.ndim == 4:
                 value.data = value.data.contiguous(memory_format=torch.channels_last)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:

@@ -242,7 +242,7 @@ def test_files_are_the_same_format_in_torch(monkeypatch: pytest.MonkeyPatch, var
         assert np.array_equal(found.latents(data, there), found.latents(data, here))
         assert differing(found.decode(data, there), found.decode(data, here)) <= 0.001
     for ours, theirs in (files[:2], files[2:]):
-        assert abs(len(ours) - len(theirs)) <= 0.01 * len(ours)
+        assert abs(len(ours) - len(theirs)) <= 0.01 * len(ours) + 8
         assert differing(found.decode(theirs, there), found.decode(ours, here)) < 0.05
 
 
