@@ -7,6 +7,7 @@ about it. A spec names a codec, a variant and options: ``conceptual``, ``concept
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import re
@@ -139,7 +140,13 @@ class Codec(Protocol):
 
 def names() -> list[str]:
     """Every codec, by listing the package."""
-    return sorted(m.name for m in pkgutil.iter_modules(codecs.__path__) if not m.name.startswith("_"))
+    return list(_listed(tuple(codecs.__path__)))
+
+
+@functools.lru_cache(maxsize=4)
+def _listed(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Memoised, because each encoding and decoding asks twice or more, and a listing takes half a millisecond."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")))
 
 
 def load(name: str) -> Codec:
