@@ -165,7 +165,7 @@ class Measurer:
         row["notes"] = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
         if decoded[0].shape != picture.shape or decoded[0].dtype != np.uint8:
             raise SccodecError(f"it decodes to {decoded[0].dtype} {decoded[0].shape}, and was uint8 {picture.shape}")
-        said = codec.info(data, options=options).as_dict()
+        said = found.info(data, replace(options, device="cpu")).as_dict()
         row |= {key: said[key] for key in ("tag", "sections", "overhead_bytes")}
         measured = self.gauge.measure(decoded[0], item.metrics)
         row |= measured.values
