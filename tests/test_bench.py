@@ -1,0 +1,289 @@
+"""The parts of `sccodec bench`: specs, pictures, rows, single measurements, and what a second run leaves out."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from sccodec import codec
+from sccodec.bench import datasets, gauge, rows, run, specs
+from sccodec.bench.datasets import Dataset, Entry
+from sccodec.bench.measure import Item, Measurer, Setup
+from sccodec.codec import Options
+from sccodec.errors import BadInput, ModelNotFound, UnknownCodec
+
+Picture = npt.NDArray[np.uint8]
+
+
+def png(picture: Picture) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def entry_of(picture: Picture, name: str = "a.png") -> Entry:
+    return run.hashed(Entry(name, lambda: png(picture)))
+
+
+def setup_of(**changes: object) -> Setup:
+    return replace(Setup("some", Options(), repeats=2, threads=1, missing={}), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("jpeg", ["jpeg"]),
+        ("jpeg:q=5,10,20", ["jpeg:q=5", "jpeg:q=10", "jpeg:q=20"]),
+        ("jpeg:q=10..90/40", ["jpeg:q=10", "jpeg:q=50", "jpeg:q=90"]),
+        ("jpeg:q=10..30/15", ["jpeg:q=10", "jpeg:q=25"]),
+        ("jpeg:q=1..3", ["jpeg:q=1", "jpeg:q=2", "jpeg:q=3"]),
+        ("jpeg:q=0..1/0.1,chroma=444", [f"jpeg:q={q / 10:g},chroma=444" for q in range(11)]),
+        ("jpeg:chroma=444,420,q=5,10..20/10", [f"jpeg:chroma={c},q={q}" for c in (444, 420) for q in (5, 10, 20)]),
+        ("jpeg:program=../bin/cjpeg", ["jpeg:program=../bin/cjpeg"]),
+        ("compressai:mbt2018-mean:1", ["compressai:mbt2018-mean:1"]),
+        ("compressai:mbt2018,metric=mse,ms-ssim", [f"compressai:mbt2018,metric={m}" for m in ("mse", "ms-ssim")]),
+    ],
+)  # fmt: skip
+def test_lists_and_ranges_become_specs(text: str, expected: list[str]) -> None:
+    assert specs.expand([text]) == expected
+    assert specs.expand([text, text]) == expected  # each once
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["jpeg:q=9..3", "jpeg:q=1..3/0", "jpeg:q=101", "jpeg:q=five", "jpeg:quality=5,quality=6", "jpeg:q=1,",
+     "jpeg:nonsense=1", "jpeg:fine,q=5", "jpeg:q=0..100/0.001", "jpeg:quality=1..100,q=0..100/0.1",
+     "hyperprior:q=1,photos,=3", "jpeg:,q=1"],
+)  # fmt: skip
+def test_specs_that_cannot_work_are_refused_before_any_work(text: str) -> None:
+    with pytest.raises(BadInput) as error:
+        specs.expand([text])
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_codecs_are_refused_and_all_is_every_one_that_runs_here() -> None:
+    with pytest.raises(UnknownCodec):
+        specs.expand(["jpg:q=5"])
+    everything = specs.expand(["all:q=50"])
+    assert {"jpeg:q=50", "webp:q=50", "png"} <= set(everything)
+    assert not any(text.startswith("compressai") for text in everything)
+    assert len(specs.expand(["all"])) == 5 * (len(everything) - 1) + 1
+
+
+def test_pictures_come_from_folders_globs_files_and_archives(tmp_path: Path, picture: Picture) -> None:
+    folder = tmp_path / "set"
+    (folder / "more").mkdir(parents=True)
+    for name in ("b.png", "a.PNG", "more/c.jpg", "notes.txt", ".hidden.png"):
+        (folder / name).write_bytes(png(picture) + name.encode())
+    for suffix in ("tar", "tar.gz"):
+        with tarfile.open(tmp_path / f"set.{suffix}", "w:gz" if suffix.endswith("gz") else "w") as archive:
+            archive.add(folder, "set")
+    everything = {"a.PNG", "b.png", "more/c.jpg"}
+    for text, names in [
+        (str(folder), everything),
+        (f"{folder}/*.png", {"b.png"}),
+        (f"{tmp_path}/**/*.jpg", {"set/more/c.jpg"}),
+        (f"{folder}/b.png", {"b.png"}),
+        (f"{tmp_path}/set.tar", {f"set/{name}" for name in everything}),
+        (f"{tmp_path}/set.tar.gz", {f"set/{name}" for name in everything}),
+    ]:
+        found = datasets.find(text)
+        assert {e.name for e in found.entries} == names, text
+        assert str(tmp_path) not in found.name
+        assert all(e.read().endswith(e.name.removeprefix("set/").encode()) for e in found.entries)
+    for text in (str(tmp_path / "none"), f"{folder}/*.gif", "kodac", str(folder / "notes.txt" / "deep")):
+        with pytest.raises(BadInput):
+            datasets.find(text)
+
+
+def test_rows_are_appended_whole_and_read_past_damage(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    first = rows.empty(spec="jpeg:q=5", picture="a\udcff.png", psnr=math.inf)
+    rows.append(path, first)
+    with path.open("ab") as file:
+        file.write(b'{"spec": "jpeg", "pic')  # a writer that was killed within its line
+    rows.append(path, rows.empty(spec="png", picture="b.png"))
+    with path.open("ab") as file:
+        file.write(b"[1]\n" + b"[" * 100_000 + b'\n\xff\n\n{"spec": 5, "picture": "x"}\n')
+    before = path.read_bytes()
+    said: list[str] = []
+    found = rows.read(path, said.append)
+    assert [row["spec"] for row in found] == ["jpeg:q=5", "png"]
+    assert found[0] == first | {"psnr": None}
+    assert [s.split("line ")[1].split()[0] for s in said] == ["2", "4", "5", "6", "8"]
+    rows.append(path, rows.empty(spec="png", picture="c.png"))
+    assert path.read_bytes().startswith(before)  # what is damaged stays
+    assert len(rows.read(path, said.append)) == 3
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path, picture: Picture) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(png(picture))
+    with pytest.raises(BadInput, match="holds no rows"):
+        rows.read(path, lambda text: None)
+    assert rows.read(tmp_path / "none", lambda text: None) == []
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows.append(path, rows.empty(spec="png", picture="a.png"))
+    before, write = path.read_bytes(), os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:10]))
+    with pytest.raises(OSError, match=r"rows\.jsonl"):
+        rows.append(path, rows.empty(spec="png", picture="b.png"))
+    assert path.read_bytes() == before
+
+
+def test_two_writers_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    code = (
+        "import sys; from pathlib import Path; from sccodec.bench import rows\n"
+        "for i in range(200): rows.append(Path(sys.argv[1]), rows.empty(spec=sys.argv[2], picture=str(i) * 500))"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in ("one", "two")]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    said: list[str] = []
+    found = [(row["spec"], row["picture"]) for row in rows.read(path, said.append)]
+    assert said == [] and len(found) == 400
+    for name in ("one", "two"):
+        assert [p for s, p in found if s == name] == [str(i) * 500 for i in range(200)]
+
+
+def test_a_measurement_has_every_key_and_weighs_the_file(fake_codec: str, picture: Picture) -> None:
+    measurer = Measurer(setup_of(missing={"lpips_vgg_v0.1": "no weights"}), gauge.LocalGauge())
+    row = measurer.measure(entry_of(picture), Item("fake:q=50", ("psnr", "ms_ssim")))
+    assert row is not None and set(row) == set(rows.KEYS)
+    data = codec.encode(picture, "fake", 50)
+    assert row["error"] is None and row["file_bytes"] == len(data)
+    assert row["bpp"] == 8 * len(data) / (24 * 32)
+    assert sum(s["bytes"] for s in row["sections"]) + row["overhead_bytes"] == len(data)
+    assert (row["width"], row["height"], row["tag"], row["device"]) == (32, 24, b"fake".hex(), "cpu")
+    assert 10 < row["psnr"] < 60 and row["metrics"][0] == "psnr"
+    assert row["ms_ssim"] is None and row["reasons"]["ms_ssim"]  # too small
+    assert row["reasons"]["ssim"] == "not asked for" and row["reasons"]["lpips_vgg_v0.1"] == "no weights"
+    assert min(row["encode_seconds"], row["decode_seconds"], row["load_seconds"]) > 0
+    assert row["peak_rss_bytes"] > 10**6 and row["versions"]["numpy"] == np.__version__
+    assert rows.parse(rows.line_of(row)) == json.loads(json.dumps(row))
+    equal = measurer.measure(entry_of(picture), Item("fake", ("psnr",)))
+    assert equal is not None and equal["psnr"] is None and equal["reasons"]["psnr"] == "the pictures are equal"
+
+
+def test_what_fails_is_a_row(fake_codec: str, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sccodec.codecs.fake import Fake
+
+    measurer = Measurer(setup_of(), gauge.LocalGauge())
+
+    def error(entry: Entry, spec: str = "fake") -> str:
+        row = measurer.measure(entry, Item(spec, ("psnr",)))
+        assert row is not None and set(row) == set(rows.KEYS) and row["psnr"] is None
+        assert "\n" not in row["error"]
+        return str(row["error"])
+
+    assert "not a picture" in error(Entry("a.png", lambda: b"nonsense"))
+    assert "No such file" in error(Entry("b.png", Path("/nowhere/b.png").read_bytes))
+    assert "no option" in error(entry_of(picture), "fake:x=1")
+    assert "no model" in error(entry_of(picture), "conceptual:nonsense")
+    with monkeypatch.context() as patched:
+        patched.setattr(Fake, "decode", lambda self, data, options: picture[:5])
+        assert "decodes to" in error(entry_of(picture))
+        patched.setattr(Fake, "decode", lambda self, data, options: 1 // 0)
+        assert "ZeroDivisionError" in error(entry_of(picture))
+        patched.setattr(Fake, "encode", lambda *args: bytearray(2**62))
+        assert error(entry_of(picture)) == "out of memory"
+    assert measurer.measure(entry_of(picture), Item("fake", ())) is not None  # and the next one works
+
+
+def plan_for(picture: Picture, held: list[rows.Row], *texts: str, metrics: tuple[str, ...] = ("psnr",)) -> run.Plan:
+    dataset = Dataset("some", [entry_of(picture), entry_of(picture[:20], "b.png")])
+    return run.make_plan(dataset, run.Wish(texts, metrics, Options()), held, lambda text: None)
+
+
+def test_a_second_run_leaves_out_what_is_there(fake_codec: str, picture: Picture) -> None:
+    first = plan_for(picture, [], "jpeg:q=5", "jpeg:q=9", "png")
+    assert first.skipped == 0 and len(list(first.items())) == 6
+    assert {len(chunk.items) for chunk in first.chunks} <= {1, 2}  # enough chunks for every process
+    held = [
+        rows.empty(spec=item.spec, tag="", device="cpu", sha256=chunk.entry.sha256, metrics=["psnr"], picture="x")
+        for chunk in first.chunks
+        for item in chunk.items
+    ]
+    again = plan_for(picture, held, "jpeg:q=5", "jpeg:q=9", "png")
+    assert again.skipped == 6 and again.chunks == []
+    held[0]["error"] = "it failed"
+    held[1]["tag"] = "00000000"
+    held[2]["sha256"] = "another picture"
+    assert plan_for(picture, held, "jpeg:q=5", "jpeg:q=9", "png").skipped == 3
+    wider = plan_for(picture, held[3:], "jpeg:q=5", "jpeg:q=9", "png", metrics=("ssim",))
+    assert wider.skipped == 0  # the new row has what the old one had, too
+    assert {item.metrics for item in wider.items()} == {("ssim",), ("psnr", "ssim")}
+
+
+def test_models_that_only_their_files_name_are_told_by_them(fake_codec: str, picture: Picture) -> None:
+    (chunk, _) = plan_for(picture, [], "fake").chunks
+    measurer = Measurer(setup_of(), gauge.LocalGauge())
+    row = measurer.measure(chunk.entry, chunk.items[0])
+    assert row is not None
+    again = plan_for(picture, [row], "fake")
+    assert again.skipped == 0 and again.chunks[0].items[0].done_tags == {b"fake".hex()}
+    assert measurer.measure(again.chunks[0].entry, again.chunks[0].items[0]) is None
+    other = replace(again.chunks[0].items[0], done_tags=frozenset({"00000000"}))
+    assert measurer.measure(again.chunks[0].entry, other) is not None
+
+
+def test_variants_without_a_model_are_refused_before_any_work(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from sccodec import bundle
+
+    model = bundle.Installed(tmp_path / "x", "conceptual", "faces", b"abcd")
+    monkeypatch.setattr(bundle, "search_path", lambda: [tmp_path])
+    monkeypatch.setattr(bundle, "installed", lambda: [model])
+    with pytest.raises(ModelNotFound):
+        plan_for(picture, [], "conceptual:nonsense")
+
+
+def test_a_picture_that_changed_since_it_was_added_is_refused(picture: Picture) -> None:
+    with pytest.raises(BadInput, match="changed"):
+        run.hashed(Entry("a.png", lambda: png(picture), "00"))
+
+
+def test_metrics_are_chosen_by_name() -> None:
+    assert gauge.choose([]) == rows.METRICS
+    assert gauge.choose(["ms_ssim,psnr", "ssim"]) == ("psnr", "ssim", "ms_ssim")
+    with pytest.raises(BadInput, match="psnr, ssim"):
+        gauge.choose(["psnr,snr"])
+
+
+def test_metrics_without_weights_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCCODEC_LPIPS", str(tmp_path))
+    reasons = gauge.missing()
+    assert set(reasons) == {"lpips_alex_v0.1", "lpips_vgg_v0.1"}
+    assert all("\n" not in reason for reason in reasons.values())
+
+
+def test_another_process_measures_the_same_and_may_be_killed(picture: Picture) -> None:
+    local, remote = gauge.LocalGauge(), gauge.RemoteGauge(1)
+    try:
+        for one in (local, remote):
+            one.refer(picture)
+        assert remote.measure(picture // 2, ["psnr"]) == local.measure(picture // 2, ["psnr"])
+        assert remote._process is not None
+        remote._process.kill()
+        remote._process.join()
+        died = remote.measure(picture // 2, ["psnr"])
+        assert died.tried == [] and "killed" in died.reasons["psnr"]
+        assert remote.measure(picture // 4, ["psnr"]) == local.measure(picture // 4, ["psnr"])
+    finally:
+        remote.close()

@@ -1,0 +1,141 @@
+"""`sccodec bench` as a command with its processes: what it leaves in the file, whatever happens to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from sccodec.bench import rows
+from sccodec.cli import main
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="scripts and signals of POSIX")
+CHEAP = ("--repeat", "1", "--metric", "psnr")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, picture: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with three tiny pictures in `set`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCCODEC_THREADS", "1")
+    (tmp_path / "set").mkdir()
+    for i in range(3):
+        Image.fromarray(picture[: 20 + i]).save(tmp_path / "set" / f"{i}.png")
+    return tmp_path
+
+
+def bench(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "--dataset", "set", "-o", "rows.jsonl", *args])
+    out, err = capfd.readouterr()
+    assert "Traceback" not in out + err
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code, out, err
+
+
+def held() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path("rows.jsonl").read_text().splitlines()]
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_run_a_rerun_and_a_wider_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = bench(capfd, "-m", "jpeg:q=10,90", "-m", "png", "--jobs", "2", *CHEAP)
+    assert code == 0 and err == ""
+    assert sorted(line.split(",")[0] for line in out.splitlines()) == [
+        "jpeg:q=10: 3 of 3 pictures", "jpeg:q=90: 3 of 3 pictures", "png: 3 of 3 pictures",
+    ]  # fmt: skip
+    first = held()
+    assert {(row["spec"], row["picture"]) for row in first} == {
+        (spec, f"{i}.png") for spec in ("jpeg:q=10", "jpeg:q=90", "png") for i in range(3)
+    }
+    assert all(set(row) == set(rows.KEYS) and row["error"] is None and row["threads"] == 1 for row in first)
+    assert all(row["encoder"].startswith("Pillow") and row["dataset"] == "set" for row in first)
+    code, out, err = bench(capfd, "-m", "jpeg:q=10,90", "-m", "png", *CHEAP)
+    assert code == 0 and out == "" and "9 rows are in rows.jsonl already" in err and held() == first
+    code, out, err = bench(capfd, "-m", "jpeg:q=10,50", *CHEAP)
+    assert code == 0 and [row["spec"] for row in held()[9:]] == ["jpeg:q=50"] * 3
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("-m", "jpg"), ("-m", "jpeg:q=5", "-m", "jpeg:size=5"), ("-m", "jpeg", "--metric", "snr"), ("-m", "jpeg:q=9..3"),
+     ("-m", "jpeg", "--dataset", "nowhere")],
+)  # fmt: skip
+def test_what_is_not_known_is_one_line_before_any_work(
+    folder: Path, capfd: pytest.CaptureFixture[str], args: tuple[str, ...]
+) -> None:
+    code, out, err = bench(capfd, *args)
+    assert code == 1 and out == "" and err.count("\n") == 1
+    assert not Path("rows.jsonl").exists()
+
+
+def test_failures_are_rows_and_are_tried_again(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "set" / "3.png").write_bytes(b"no picture")
+    code, out, err = bench(capfd, "-m", "jpeg:q=10", "-m", "jpeg:program=./none", *CHEAP)
+    assert code == 1 and "5 of 8 rows failed" in err and "jpeg:q=10: 3 of 4 pictures" in out
+    failed = [row for row in held() if row["error"] is not None]
+    assert {(row["spec"], row["picture"]) for row in failed} == {
+        ("jpeg:q=10", "3.png"), *(("jpeg:program=./none", f"{i}.png") for i in range(4)),
+    }  # fmt: skip
+    (folder / "set" / "3.png").unlink()
+    code, _, err = bench(capfd, "-m", "jpeg:q=10", *CHEAP)
+    assert code == 0 and len(held()) == 8
+
+
+def test_a_killed_process_costs_one_row(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    deadly = script(folder / "deadly", "kill -9 $PPID")
+    code, _, err = bench(capfd, "-m", "jpeg:q=10", "-m", f"jpeg:program={deadly}", "-m", "jpeg:q=20", *CHEAP)
+    assert code == 1 and "3 of 9 rows failed" in err
+    assert {row["spec"] for row in held() if row["error"] is None} == {"jpeg:q=10", "jpeg:q=20"}
+    killed = [row for row in held() if row["error"] is not None]
+    assert len(killed) == 3 and all("SIGKILL" in row["error"] and row["sha256"] for row in killed)
+
+
+def test_damaged_lines_are_named_and_kept(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    bench(capfd, "-m", "png", *CHEAP)
+    path = folder / "rows.jsonl"
+    first, second, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"nonsense\n" + third + second[:40])  # the last writer was killed
+    code, _, err = bench(capfd, "-m", "png", *CHEAP)
+    assert code == 0 and "line 2 is damaged" in err and "line 4 is damaged" in err and "2 rows are in" in err
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert lines[:4] == [first, b"nonsense\n", third, second[:40] + b"\n"]
+    assert len(lines) == 5 and json.loads(lines[4])["picture"] == json.loads(second)["picture"]
+
+
+def test_control_c_keeps_what_is_finished(folder: Path) -> None:
+    slow = script(folder / "slow", "sleep 60")
+    command = [sys.executable, "-m", "sccodec", "bench", "--dataset", "set", "-o", "rows.jsonl", *CHEAP]
+    command += ["-m", "jpeg:q=10", "-m", f"jpeg:program={slow}"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        path, until = folder / "rows.jsonl", time.monotonic() + 60
+        while not (path.exists() and path.read_bytes().endswith(b"\n")) and time.monotonic() < until:
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
+        _, err = running.communicate(timeout=30)  # its processes have ended, too: they would hold the pipe open
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)  # the program that was run
+    assert running.returncode == 130 and err.splitlines() == ["sccodec: error: interrupted"]
+    (row,) = held()
+    assert row["spec"] == "jpeg:q=10" and row["error"] is None
