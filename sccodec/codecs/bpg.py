@@ -43,7 +43,7 @@ from sccodec.codecs._bpg_file import (
     serialise,
 )
 from sccodec.codecs._native import Asked, Native, ignore
-from sccodec.codecs.jpeg import find, run
+from sccodec.codecs._program import find, run
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
 
 WORST_QP, BEST_QP = 51, 8

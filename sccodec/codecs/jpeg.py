@@ -7,20 +7,15 @@
     progressive        no (default), yes
     program            cjpeg, or a path: a program that takes cjpeg's options, a PPM file on its standard input
 
-The standard's tables cost 5 to 30 % at low rates, and nothing else. Decoding is always Pillow's.
+The standard's tables cost 3 to 30 % of the bytes, more at lower rates. Decoding is always Pillow's.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 from sccodec.codec import Notice, Picture, Spec
-from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and, said
-from sccodec.errors import BadInput, CodecUnavailable
-
-SECONDS = 600
-"""How long a program may take."""
+from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and
+from sccodec.codecs._program import first_line, run
+from sccodec.errors import CodecUnavailable
 
 
 class Jpeg(Native):
@@ -61,43 +56,7 @@ class Jpeg(Native):
         program = dict(spec.options).get("program")
         if program is None:
             return pillow_and("libjpeg_turbo", "libjpeg-turbo")
-        return f"{program}, {version_of(program)}"
-
-
-def run(program: str, arguments: list[str], given: bytes) -> bytes:
-    """What a program writes to its standard output; raises CodecUnavailable where it is missing, BadInput otherwise."""
-    found = find(program)
-    try:
-        done = subprocess.run([found, *arguments], input=given, capture_output=True, timeout=SECONDS, check=False)
-    except OSError as error:
-        raise CodecUnavailable(f"{program} cannot be run: {error.strerror or error}") from None
-    except subprocess.TimeoutExpired:
-        raise BadInput(f"{program} was stopped after {SECONDS} seconds") from None
-    if done.returncode != 0:
-        message = said(Exception(done.stderr.decode("utf-8", "replace")))
-        raise BadInput(f"{program} failed with exit code {done.returncode}: {message}")
-    return done.stdout
-
-
-def find(program: str) -> str:
-    """The program's path; raises CodecUnavailable."""
-    found = shutil.which(program)
-    if found is None:
-        raise CodecUnavailable(f"the program {program!r} is not there: install it, or name it by program=PATH")
-    return found
-
-
-def version_of(program: str) -> str:
-    """The first line that `cjpeg -version` prints; raises CodecUnavailable where there is no such program."""
-    found = find(program)
-    try:
-        done = subprocess.run(
-            [found, "-version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "of unknown version"
-    lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
-    return lines[0].strip()[:100] if lines else "of unknown version"
+        return f"{program}, {first_line(program, '-version')}"
 
 
 def codec() -> Jpeg:
