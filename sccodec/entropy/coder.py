@@ -84,7 +84,7 @@ class Coder:
             bottom = table.lowest[rows[escaped]].astype(np.int64)
             wanted = None if given is None else given[escaped]
             result[escaped] = self._escapes(section, wanted, bottom, top[escaped])
-        return self._note(result)
+        return self.note(result)
 
     def gaussian(self, section: str, y: ArrayLike | None, mean: ArrayLike, scale: ArrayLike, table: Table) -> Int32:
         """Code float y [n] rounded about its mean; gives y_hat int32 [n] in units of 1/16.
@@ -120,7 +120,7 @@ class Coder:
             got = self._code(None if given is None else given[part], family, probability)
             self._count(section, float(-np.log2(np.take_along_axis(probability, got[:, None], 1)).sum()))
             result[part] = got
-        return self._note(result)
+        return self.note(result)
 
     def check(self) -> None:
         """Code an 8-bit check symbol over all values so far; a Reader raises Desync where it disagrees."""
@@ -168,7 +168,8 @@ class Coder:
     def _count(self, section: str, bits: float) -> None:
         self.bits[section] = self.bits.get(section, 0.0) + bits
 
-    def _note(self, values: NDArray[Any]) -> Int32:
+    def note(self, values: NDArray[Any]) -> Int32:
+        """Have the check symbol stand for these values too, which both sides know; gives them as int32."""
         result = values.astype(np.int32)
         self._digest = zlib.crc32(result.astype("<i4").tobytes(), self._digest)
         return result

@@ -339,7 +339,7 @@ class GridCoder:
             raise Corrupt("the coded data is damaged: it holds a latent beyond all limits")
         y_hat = np.where(row.ravel() < 0, 0, mean.ravel()).astype(np.int32)
         y_hat[coded] += MEAN_STEPS * got
-        return y_hat.reshape(mean.shape)
+        return self.coder.note(y_hat).reshape(mean.shape)  # means too must agree
 
 
 def tiles(height: int, width: int, side: int) -> list[tuple[slice, slice]]:
