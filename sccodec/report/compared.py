@@ -1,0 +1,69 @@
+"""Every codec of a data set against every other: Bjontegaard figures, each over the pictures that the two share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sccodec.bench import bdrate
+from sccodec.bench.bdrate import Figures
+from sccodec.report.curves import Group, Reference, Series, curve, shared
+from sccodec.report.rows import METRICS
+
+ANCHORS = ("bpg", "jpeg")
+"""Codecs that are the anchor where none is named, the first that there is."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One codec against an anchor. n_pictures: of the means; None where both curves are published."""
+
+    figures: Figures
+    n_pictures: int | None
+
+
+class Comparisons:
+    """The comparisons of a data set; members are numbered, codecs first, published curves behind them."""
+
+    def __init__(self, group: Group) -> None:
+        self.members: list[Series | Reference] = [*group.series, *group.references]
+        self._curves: dict[tuple[int, str, frozenset[str]], list[tuple[float, float]]] = {}
+
+    def anchor(self, name: str) -> int:
+        """The index of the codec of that name or base; without one, of the usual anchor, or of the first member."""
+        for wanted in (name,) if name else ANCHORS:
+            for i, member in enumerate(self.members):
+                if member.name == wanted or (isinstance(member, Series) and member.base == wanted):
+                    return i
+        return 0
+
+    def table(self, metric: str) -> Mapping[int, Mapping[int, Cell]]:
+        """anchor -> tested -> figures, for all pairs of members that have the metric."""
+        having = [i for i, member in enumerate(self.members) if has(member, metric)]
+        return {a: {t: self.cell(a, t, metric) for t in having if t != a} for a in having}
+
+    def cell(self, anchor: int, tested: int, metric: str) -> Cell:
+        pair = [self.members[anchor], self.members[tested]]
+        own = [member for member in pair if isinstance(member, Series)]
+        pictures = shared(own, metric)
+        if own and not pictures:
+            return Cell(Figures(reason="no picture in common"), 0)
+        figures = bdrate.compare(*(self.curve(i, metric, pictures) for i in (anchor, tested)))
+        return Cell(figures, len(pictures) if own else None)
+
+    def curve(self, index: int, metric: str, pictures: frozenset[str]) -> list[tuple[float, float]]:
+        """Rate and quality, on the scale on which curves are compared."""
+        key = index, metric, pictures
+        if key not in self._curves:
+            member, scaled = self.members[index], METRICS[metric].scaled
+            if isinstance(member, Reference):
+                self._curves[key] = [(p["bpp"], scaled(p[metric])) for p in member.points if metric in p]
+            else:
+                self._curves[key] = [(m.bpp, scaled(m.figures[metric])) for m in curve(member, metric, pictures)]
+        return self._curves[key]
+
+
+def has(member: Series | Reference, metric: str) -> bool:
+    if isinstance(member, Reference):
+        return any(metric in p for p in member.points)
+    return bool(member.measured(metric))

@@ -1,0 +1,217 @@
+"""The benchmark's rows, read from JSON lines: checked one by one, sorted into those that count and those that do not.
+
+A line that cannot be used is named and left out; it never changes a mean. Of several rows for one measurement (same
+spec, model, encoder, device, data set, picture) the later figures count, and a figure that the later row lacks is the
+earlier one's where both files have the same size. A row with an error counts as a failure unless another row has the
+measurement.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sccodec.errors import BadInput
+
+BPP_TOLERANCE = 0.01
+"""How far, relatively, a row's stated bpp may be from 8 * file_bytes / (width * height)."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit: `rising` where higher is better; `as_decibels` where it is compared as -10 log10(1 - x)."""
+
+    key: str
+    label: str
+    unit: str
+    digits: int
+    rising: bool = True
+    as_decibels: bool = False
+
+    def scaled(self, value: float) -> float:
+        """The value on the scale on which curves are compared; higher is better; inf for a perfect one."""
+        if self.as_decibels:
+            return math.inf if value >= 1 else -10 * math.log10(1 - value)
+        return value if self.rising else -value
+
+
+METRICS: Mapping[str, Metric] = {
+    m.key: m
+    for m in (
+        Metric("psnr", "PSNR", "dB", 2),
+        Metric("ssim", "SSIM", "", 4, as_decibels=True),
+        Metric("ms_ssim", "MS-SSIM", "", 4, as_decibels=True),
+        Metric("lpips_alex_v0.1", "LPIPS (AlexNet)", "", 4, rising=False),
+        Metric("lpips_vgg_v0.1", "LPIPS (VGG)", "", 4, rising=False),
+    )
+}
+
+COSTS = ("encode_seconds", "decode_seconds", "load_seconds", "peak_rss_bytes")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement: a spec on a picture. figures: those of METRICS and COSTS that were measured, all finite.
+
+    sha256 is of the picture's file; where a row has none, it is the picture's name. tag and device may be "".
+    """
+
+    spec: str
+    tag: str
+    encoder: str
+    dataset: str
+    picture: str
+    sha256: str
+    width: int
+    height: int
+    file_bytes: int
+    figures: Mapping[str, float]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bpp(self) -> float:
+        return 8 * self.file_bytes / (self.width * self.height)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Equal for rows that measure the same thing."""
+        return self.spec, self.tag, self.encoder, self.device, self.dataset, self.sha256
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row with an error; tag is "" where the failure came before the model was known."""
+
+    spec: str
+    tag: str
+    dataset: str
+    picture: str
+    sha256: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the files held: rows that count, failures that no later row made good, and lines that were skipped."""
+
+    rows: Sequence[Row]
+    failures: Sequence[Failure]
+    damaged: Sequence[str]
+    n_superseded: int
+
+
+class Unusable(Exception):
+    """Why a line is no row."""
+
+
+def read(paths: Sequence[Path]) -> Results:
+    """The rows of several files, in their order; raises BadInput for a file that cannot be read."""
+    lines: list[tuple[str, str]] = []
+    for path in paths:
+        try:
+            text = path.read_bytes().decode("utf-8", "replace")
+        except OSError as error:
+            raise BadInput(f"{path}: {error.strerror or error}") from None
+        lines += [(f"{path}, line {i}", line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
+    return sort(lines)
+
+
+def sort(lines: Iterable[tuple[str, str]]) -> Results:
+    """Sort lines, each with its name for messages."""
+    rows: dict[tuple[str, ...], Row] = {}
+    failures: dict[tuple[str, str, str, str], Failure] = {}
+    damaged: list[str] = []
+    n_superseded = 0
+    for name, line in lines:
+        try:
+            found = parse(line)
+        except Unusable as why:
+            damaged.append(f"{name}: {why}")
+            continue
+        if isinstance(found, Failure):
+            failures[found.spec, found.tag, found.dataset, found.sha256] = found
+            continue
+        earlier = rows.pop(found.identity, None)
+        n_superseded += earlier is not None
+        rows[found.identity] = found if earlier is None else completed(found, earlier)
+    measured = {(r.spec, tag, r.dataset, r.sha256) for r in rows.values() for tag in (r.tag, "")}
+    open_failures = [f for key, f in failures.items() if key not in measured]
+    return Results(list(rows.values()), open_failures, damaged, n_superseded)
+
+
+def completed(later: Row, earlier: Row) -> Row:
+    """The later row, with the figures that only the earlier one has where they are of an equally large file."""
+    if later.file_bytes != earlier.file_bytes:
+        return later
+    return replace(later, figures={**earlier.figures, **later.figures})
+
+
+def parse(line: str) -> Row | Failure:
+    """A row of one line; raises Unusable."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        raise Unusable("not a JSON object") from None
+    if not isinstance(found, dict):
+        raise Unusable("not a JSON object")
+    spec, picture = text_of(found, "spec"), text_of(found, "picture")
+    if not spec or not picture:
+        raise Unusable("states no spec and picture")
+    tag, dataset = text_of(found, "tag"), text_of(found, "dataset")
+    sha256 = text_of(found, "sha256") or picture
+    if found.get("error") is not None:
+        error = " ".join(str(found["error"]).split()) or "failed without a message"
+        return Failure(spec, tag, dataset, picture, sha256, error)
+    width, height, file_bytes = (whole(found, key) for key in ("width", "height", "file_bytes"))
+    row = Row(
+        spec=spec,
+        tag=tag,
+        encoder=text_of(found, "encoder"),
+        dataset=dataset,
+        picture=picture,
+        sha256=sha256,
+        width=width,
+        height=height,
+        file_bytes=file_bytes,
+        figures={key: value for key in (*METRICS, *COSTS) if (value := number(found.get(key))) is not None},
+        reasons=texts(found.get("reasons")),
+        device=text_of(found, "device"),
+        versions=texts(found.get("versions")),
+    )
+    stated = number(found.get("bpp"))
+    if stated is not None and abs(stated - row.bpp) > BPP_TOLERANCE * row.bpp:
+        raise Unusable(f"states {stated:g} bpp, but {file_bytes} bytes of {width}x{height} pixels are {row.bpp:.4g}")
+    return row
+
+
+def text_of(found: Mapping[str, Any], key: str) -> str:
+    value = found.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def texts(value: Any) -> dict[str, str]:
+    """The entries of an object, as texts; none of anything else."""
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def whole(found: Mapping[str, Any], key: str) -> int:
+    value = found.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Unusable(f"{key} is {json.dumps(value)[:40]}, and not a whole number above 0")
+    return value
