@@ -1,0 +1,63 @@
+"""What a page says in words about its rows."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sccodec import __version__
+from sccodec.report.curves import Group
+from sccodec.report.page import Page
+from sccodec.report.rows import METRICS, Results
+
+DEFINITIONS = (
+    "A rate is 8 times the bytes of the whole file, over width times height. Every measurement decodes those bytes and "
+    "compares the decoded picture, 8 bits a sample, with the original: PSNR over all RGB samples, then the mean over "
+    "pictures. Curves that are shown together are means over the same pictures."
+)
+
+
+def page(title: str | None, groups: Sequence[Group], results: Results, metric: str, anchor: str) -> Page:
+    """The title, the sentence under it and the small print."""
+    datasets = ", ".join(g.dataset for g in groups)
+    return Page(title or f"Image codecs on {datasets}", lead(groups, results), footer(results), metric, anchor)
+
+
+def lead(groups: Sequence[Group], results: Results) -> str:
+    codecs = len({s.base for g in groups for s in g.series})
+    pictures = sum(len(g.pictures) for g in groups)
+    said = (
+        f"{counted(len(results.rows), 'measurement')} of {counted(codecs, 'codec')} on {counted(pictures, 'picture')}."
+    )
+    if results.failures:
+        said += f" {counted(len(results.failures), 'measurement')} failed."
+    if results.damaged:
+        said += f" {counted(len(results.damaged), 'damaged line')} skipped."
+    if results.n_superseded:
+        said += f" {counted(results.n_superseded, 'row')} replaced by later ones."
+    return said
+
+
+def footer(results: Results) -> str:
+    """HTML: definitions, versions of what measured, and of what wrote this."""
+    versions: dict[str, set[str]] = {}
+    for row in results.rows:
+        for name, version in row.versions.items():
+            versions.setdefault(name, set()).add(version)
+    listed = ", ".join(f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
+    parts = [DEFINITIONS, f"Measured with {listed}." if listed else "", made()]
+    return "".join(f"<p>{html.escape(part)}</p>" for part in parts if part)
+
+
+def made() -> str:
+    return f"Written by sccodec {__version__} on {datetime.now(UTC):%Y-%m-%d}."
+
+
+def counted(n: int, one: str) -> str:
+    return f"{n:,} {one}" + ("" if n == 1 else "s")
+
+
+def default_metric(groups: Sequence[Group], wanted: Sequence[str]) -> str:
+    """The metric that a page starts with: the first wanted that was measured, or the first that was."""
+    return next((m for m in (*wanted, *METRICS) if any(m in g.metrics for g in groups)), "psnr")
