@@ -1,0 +1,181 @@
+"""`sccodec report`: results of the benchmark as a page, tables or a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sccodec.cli import _files, _options
+from sccodec.cli._report import Reporter, reporting
+from sccodec.errors import BadInput
+
+if TYPE_CHECKING:
+    from sccodec.codec import Options
+    from sccodec.report.curves import Group
+    from sccodec.report.rows import Results
+
+FORMATS = ("html", "md", "csv", "png")
+METRICS = ("psnr", "ssim", "ms_ssim", "lpips_alex_v0.1", "lpips_vgg_v0.1")
+MOST_DAMAGED = 20
+"""Damaged lines that are named; more are counted."""
+
+
+@click.command("report")
+@click.argument("results", nargs=-1, required=True, metavar="RESULTS...")
+@click.option("-o", "--output", metavar="PATH", help="File, folder, or - for standard output; a folder for --export.")
+@click.option("--force", "-f", is_flag=True, help="Overwrite outputs that exist.")
+@click.option("--format", "format_", type=click.Choice(FORMATS),
+              help="By default what the output's name ends with, or html.")  # fmt: skip
+@click.option("--export", type=click.Choice(["codec-compare"]), help="Write batches for webmproject's codec-compare.")
+@click.option("--metric", "metrics", multiple=True, type=click.Choice(METRICS),
+              help="Only this one in md and png, at first in html; may be repeated.")  # fmt: skip
+@click.option("--anchor", default="", metavar="CODEC", help="What others are compared with; bpg or jpeg by default.")
+@click.option("--reference", "references", multiple=True, metavar="JSON",
+              help="Published curves, drawn as such; may be repeated.")  # fmt: skip
+@click.option("--images", metavar="DATASET", help="Show pictures beside their decoded selves; this data set has them.")
+@click.option("--pictures", metavar="N|NAMES", help="How many pictures to show, or which: a.png,b.png.  [default: 3]")
+@click.option("--target-bpp", "bpps", multiple=True, type=click.FloatRange(0, min_open=True), metavar="X",
+              help="Rate to show them at; may be repeated.")  # fmt: skip
+@click.option("--image-megabytes", type=click.FloatRange(0.1, 500), default=10, show_default=True, metavar="X",
+              help="How much of the page pictures may take.")  # fmt: skip
+@click.option("--linear", is_flag=True, help="A linear rate axis, for png.")
+@click.option("--title", metavar="TEXT", help="Title of page, tables or plot.")
+@_options.limits
+def command(
+    results: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    format_: str | None,
+    export: str | None,
+    metrics: tuple[str, ...],
+    anchor: str,
+    references: tuple[str, ...],
+    images: str | None,
+    pictures: str | None,
+    bpps: tuple[float, ...],
+    image_megabytes: float,
+    linear: bool,
+    title: str | None,
+    options: Options,
+) -> None:
+    """Turn rows of `sccodec bench` into a page: rows.jsonl becomes rows.html beside it, or what -o says.
+
+    The page is one file that opens from disk and loads nothing else. Damaged lines are named and skipped.
+    """
+    chosen = format_ or suffix_format(output)
+    if (pictures is not None or bpps) and images is None:
+        raise click.UsageError("--pictures and --target-bpp show pictures: --images DATASET says where they are")
+    if images and chosen != "html":
+        raise click.UsageError("--images goes with a page only")
+    if export and (format_ or images):
+        raise click.UsageError("--export goes with neither --format nor --images")
+    from sccodec.report import curves, reference
+
+    target = None if export else output_of(results, references, output, chosen, force=force)
+    folder = export_folder(results, output) if export else None
+    read = read_results(results)
+    groups = curves.groups(read, reference.read([Path(name) for name in references]))
+    if not any(group.series for group in groups):
+        raise BadInput("the files hold no measurement that succeeded" + first_failure(read))
+    if folder is not None:
+        write_batches(folder, groups, force=force)
+    elif chosen == "html":
+        shown = [group for group in groups if group.metrics]
+        if not shown:
+            raise BadInput("no row has a metric: there is nothing to show")
+        from sccodec.report import page, words
+
+        entries = []
+        if images is not None:
+            from sccodec.report import chosen as found
+
+            rows = found.pictures(shown, pictures)
+            with reporting(len(rows)) as (reporter, advance):
+                entries = found.entries(shown, images, rows, bpps, image_megabytes, reporter.notice, options, advance)
+        head = words.page(title, shown, read, words.default_metric(shown, metrics), anchor)
+        _files.write(target, page.report(head, shown, read, entries).encode("utf-8"))
+    elif chosen == "png":
+        from sccodec.report import plot
+
+        name = title or "Rate and distortion of image codecs"
+        _files.write(target, plot.png(name, groups, metrics or METRICS, log=not linear))
+    else:
+        from sccodec.report import tables
+
+        name = title or "Image codecs"
+        wanted = metrics or METRICS
+        text = tables.as_csv(groups) if chosen == "csv" else tables.as_markdown(name, groups, read, wanted, anchor)
+        _files.write(target, text.encode("utf-8", "replace"))
+    if target is not None:
+        Reporter().result(f"{len(read.rows)} rows -> {target}: {target.stat().st_size} bytes")
+
+
+def suffix_format(output: str | None) -> str:
+    """The format that an output's name ends with; html for any other name."""
+    suffix = Path(output or "").suffix.lower().removeprefix(".")
+    return {"markdown": "md", "htm": "html"}.get(suffix, suffix if suffix in FORMATS else "html")
+
+
+def output_of(
+    results: Sequence[str], references: Sequence[str], output: str | None, chosen: str, *, force: bool
+) -> Path | None:
+    """Where to write; None for standard output. Refuses inputs, and what exists."""
+    if _files.STREAM in (*results, *references):
+        raise click.UsageError("rows and references are read from files, not from standard input")
+    if output == _files.STREAM and chosen in ("md", "csv"):
+        return None  # text, which a terminal may show
+    target = _files.plan(results[:1], output, lambda stem: f"{stem}.{chosen}", force=force)[0].target
+    for name in (*results, *references):
+        if target is not None and target.exists() and Path(name).exists() and target.samefile(name):
+            raise BadInput(f"{target}: is an input, and is not overwritten; choose another output with -o")
+    return target
+
+
+def read_results(results: Sequence[str]) -> Results:
+    """The rows; damaged lines are named on standard error."""
+    from sccodec.report import rows, words
+
+    read = rows.read([Path(name) for name in results])
+    reporter = Reporter()
+    for line in read.damaged[:MOST_DAMAGED]:
+        reporter.notice(f"{line}; skipped")
+    if len(read.damaged) > MOST_DAMAGED:
+        reporter.notice(f"{len(read.damaged) - MOST_DAMAGED} more damaged lines skipped")
+    if read.failures:
+        reporter.notice(f"{words.counted(len(read.failures), 'measurement')} failed{first_failure(read)}")
+    return read
+
+
+def first_failure(read: Results) -> str:
+    if not read.failures:
+        return ""
+    first = read.failures[0]
+    return f": {first.spec} on {first.picture}: {first.error}" + ("; ..." if read.failures[1:] else "")
+
+
+def export_folder(results: Sequence[str], output: str | None) -> Path:
+    """The folder for --export."""
+    if output == _files.STREAM:
+        raise click.UsageError("--export writes several files: name a folder with -o")
+    if output is not None and Path(output).exists() and not Path(output).is_dir():
+        raise click.UsageError(f"{output!r} is a file, and not a folder for the batches")
+    source = Path(results[0])
+    return Path(output) if output is not None else source.with_name(f"{source.stem}-codec-compare")
+
+
+def write_batches(folder: Path, groups: Sequence[Group], *, force: bool) -> None:
+    """The files for codec-compare; none where one of them exists and is not to be overwritten."""
+    from sccodec.report import codec_compare
+
+    files = codec_compare.files(groups, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    existing = [name for name in files if (folder / name).exists()]
+    if existing and not force:
+        raise BadInput(f"{folder / existing[0]}: exists; --force overwrites it")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        _files.write(folder / name, data)
+    Reporter().result(f"{len(files) - 1} batches -> {folder / codec_compare.LIST_NAME}")

@@ -1,0 +1,392 @@
+"""The report: which rows count, over which pictures a mean is, Bjontegaard figures, tables, exports, the command."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import math
+import re
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from report_rows import PICTURES, curve, row, write
+
+from sccodec import image
+from sccodec.bench import bdrate
+from sccodec.cli import main
+from sccodec.errors import BadInput
+from sccodec.report import chosen, codec_compare, page, plot, reference, tables, words
+from sccodec.report.compared import Comparisons
+from sccodec.report.curves import Group, groups, mean, shared, split
+from sccodec.report.curves import curve as curve_of
+from sccodec.report.rows import Results, read, sort
+
+needs_bjontegaard = pytest.mark.skipif(
+    importlib.util.find_spec("bjontegaard") is None, reason="bjontegaard is not installed"
+)
+
+
+def sorted_rows(*rows: Any) -> Results:
+    return sort((f"line {i}", r if isinstance(r, str) else json.dumps(r)) for i, r in enumerate(rows, 1))
+
+
+def only_group(*rows: Any) -> Group:
+    (found,) = groups(sorted_rows(*rows))
+    return found
+
+
+# --- rows
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"spec": "jpeg:q', "not a JSON object"),
+        ("[1, 2]", "not a JSON object"),
+        (json.dumps({"spec": "jpeg"}), "no spec and picture"),
+        (json.dumps(row("jpeg", file_bytes=0)), "file_bytes is 0"),
+        (json.dumps(row("jpeg", width="80")), 'width is "80"'),
+        (json.dumps(row("jpeg", bpp=0.3333)), "states 0.3333 bpp"),  # the usual mistake: bits per sample
+        ("[" * 100000, "not a JSON object"),
+    ],
+)
+def test_damaged_lines_are_named_and_left_out(line: str, why: str) -> None:
+    found = sorted_rows(row("jpeg"), line)
+    assert len(found.rows) == 1 and len(found.damaged) == 1
+    assert found.damaged[0].startswith("line 2: ") and why in found.damaged[0]
+
+
+def test_later_rows_count_and_keep_what_they_lack() -> None:
+    found = sorted_rows(row("jpeg", psnr=30.0, ssim=0.8), row("jpeg", psnr=31.0, ssim=None))
+    assert [r.figures["psnr"] for r in found.rows] == [31.0] and found.rows[0].figures["ssim"] == 0.8
+    assert found.n_superseded == 1
+    found = sorted_rows(row("jpeg", ssim=0.8), row("jpeg", file_bytes=999, ssim=None))
+    assert "ssim" not in found.rows[0].figures  # another file: its own figures alone
+
+
+def test_failures_count_until_a_row_makes_them_good() -> None:
+    failed = row("jpeg:q=5", error="out of\nmemory", tag=None, width=None)
+    other = row("jpeg:q=5", "b.png", error="killed")
+    found = sorted_rows(failed, other, row("jpeg:q=5"))
+    assert [(f.picture, f.error) for f in found.failures] == [("b.png", "killed")]
+    assert sorted_rows(failed).failures[0].error == "out of memory"
+
+
+def test_infinite_figures_are_missing() -> None:
+    found = sorted_rows(json.dumps(row("png", psnr=math.inf)), row("png", "b.png", psnr=True))
+    assert [("psnr" in r.figures, "ssim" in r.figures) for r in found.rows] == [(False, True)] * 2
+
+
+# --- curves
+
+
+@pytest.mark.parametrize(
+    ("spec", "codec", "setting"),
+    [
+        ("jpeg", "jpeg", ""),
+        ("jpeg:quality=5", "jpeg", "quality=5"),
+        ("avif:speed=4,q=20", "avif:speed=4", "q=20"),
+        ("conceptual:faces,q=3", "conceptual:faces", "q=3"),
+        ("compressai:mbt2018-mean:3", "compressai:mbt2018-mean", "3"),
+        ("compressai:mbt2018-mean:3,metric=ms-ssim", "compressai:mbt2018-mean,metric=ms-ssim", "3"),
+        ("jpegxl:effort=7,distance=1.5", "jpegxl:effort=7", "distance=1.5"),
+    ],
+)
+def test_spec_is_codec_and_setting(spec: str, codec: str, setting: str) -> None:
+    assert split(spec) == (codec, setting)
+
+
+def test_models_encoders_and_devices_are_curves_of_their_own() -> None:
+    group = only_group(
+        row("hyperprior:q=10", tag="aaaa"),
+        row("hyperprior:q=20", tag="aaaa"),
+        row("hyperprior:q=10", tag="bbbb"),
+        row("jpeg:q=5", encoder="Pillow 12"),
+        row("jpeg:q=5", encoder="Pillow 13"),
+        row("avif:q=5"),
+        row("avif:q=5", device="cuda"),
+    )
+    names = [s.name for s in group.series]
+    assert names[:2] == ["hyperprior (aaaa)", "hyperprior (bbbb)"] and len(set(names)) == 6
+    assert "jpeg (Pillow 12)" in names and "avif (cuda)" in names
+    assert [len(s.points) for s in group.series] == [2, 1, 1, 1, 1, 1]
+
+
+def test_a_peer_with_a_model_for_each_setting_is_one_curve() -> None:
+    rows = [row(f"compressai:mbt2018-mean:{i}", tag=f"tag{i}", file_bytes=100 * i) for i in (1, 2, 3)]
+    (series,) = only_group(*rows).series
+    assert series.name == "compressai:mbt2018-mean" and len(series.points) == 3
+    again = only_group(*rows, row("compressai:mbt2018-mean:1", tag="other")).series
+    assert len(again) == 4  # two models of one setting: nothing says which belong together
+
+
+def test_means_are_over_the_pictures_that_all_points_share() -> None:
+    rows = [*curve("jpeg"), *curve("webp", pictures=PICTURES[:2])]
+    group = only_group(*rows)
+    assert {k[0] for k in shared(group.series)} == {"a", "b"}
+    jpeg, _ = group.series
+    assert len(shared([jpeg])) == 3
+    means = curve_of(jpeg, "psnr", shared(group.series, "psnr"))
+    assert [m.n_pictures for m in means] == [2] * 4
+    assert means[0].figures["psnr"] == pytest.approx(30.5) and means[0].bpp == pytest.approx(0.1)
+    assert mean(jpeg.points[0], shared([jpeg])).figures["psnr"] == pytest.approx(31)
+    # A point without the metric for one picture takes that picture from all; without it for all, it is no point.
+    lossless = [row("png", p, 5000, psnr=None) for p in PICTURES]
+    group = only_group(*rows, *lossless, row("jpeg:q=10", "a.png", 100, psnr=None))
+    assert {k[0] for k in shared(group.series, "psnr")} == {"a", "b"}  # the later row kept the earlier PSNR
+    assert curve_of(group.series[2], "psnr", shared(group.series, "psnr")) == []
+    assert shared([group.series[2]], "ms_ssim")
+
+
+def test_data_sets_are_never_mixed() -> None:
+    found = groups(sorted_rows(*curve("jpeg"), row("jpeg:q=10", dataset="other")))
+    assert [(g.dataset, len(g.pictures)) for g in found] == [("tiny", 3), ("other", 1)]
+
+
+# --- Bjontegaard figures
+
+
+@needs_bjontegaard
+def test_bjontegaard_by_hand() -> None:
+    # PSNR straight in the logarithm of the rate, where every interpolation is exact. Half the rate is -50 %, and
+    # 10 log10(2) dB more at equal rate.
+    anchor = [(r, 30 + 10 * math.log10(r)) for r in (0.1, 0.2, 0.4, 0.8)]
+    tested = [(r / 2, q) for r, q in anchor]
+    found = bdrate.compare(anchor, tested)
+    assert found.rate_percent == pytest.approx(-50, abs=1e-6) and found.gain == pytest.approx(3.0103, abs=1e-4)
+    assert (found.low, found.high) == (20, anchor[-1][1]) and (found.rate_low, found.rate_high) == (0.1, 0.4)
+    back = bdrate.compare(tested, anchor)
+    assert back.rate_percent == pytest.approx(100, abs=1e-6) and back.gain == pytest.approx(-3.0103, abs=1e-4)
+    same = bdrate.compare(anchor, list(reversed(anchor)))
+    assert same.rate_percent == pytest.approx(0) and same.gain == pytest.approx(0)
+
+
+@needs_bjontegaard
+def test_bjontegaard_says_what_it_cannot() -> None:
+    anchor = [(0.1, 20.0), (0.2, 23.0), (0.4, 26.0)]
+    assert "range" in bdrate.compare(anchor, [(5.0, 40.0), (6.0, 41.0)]).reason
+    assert "two points" in bdrate.compare(anchor, [(0.1, 20.0)]).reason
+    partly = bdrate.compare(anchor, [(0.5, 21.0), (0.9, 25.0)])  # equal qualities, but no equal rates
+    assert partly.rate_percent is not None and partly.gain is None
+    beaten = bdrate.compare(anchor, [*anchor, (0.3, 22.0), (0.2, 22.0)])
+    assert beaten.rate_percent == pytest.approx(0, abs=1e-9) and beaten.n_points == (3, 3)
+
+
+@needs_bjontegaard
+def test_comparisons_state_their_pictures() -> None:
+    (group,) = groups(
+        sorted_rows(*curve("jpeg"), *curve("webp", 3.0103, PICTURES[:2]), *curve("avif", pictures=("d.png",))),
+        [
+            reference.parse(
+                {"name": "VTM", "source": "s", "points": [{"bpp": 0.1, "psnr": 34}, {"bpp": 0.8, "psnr": 43}]}
+            )
+        ],
+    )
+    compared = Comparisons(group)
+    assert compared.anchor("") == 0 and compared.anchor("webp") == 1 and compared.anchor("VTM") == 3
+    table = compared.table("psnr")
+    assert table[0][1].n_pictures == 2 and table[0][1].figures.rate_percent == pytest.approx(-50, abs=0.01)
+    assert table[0][2].n_pictures == 0 and table[0][2].figures.reason == "no picture in common"
+    assert table[0][3].n_pictures == 3 and table[0][3].figures.gain == pytest.approx(3, abs=0.05)
+    assert 3 not in compared.table("ms_ssim")[0]
+
+
+# --- what is written
+
+
+def test_csv_and_markdown() -> None:
+    results = sorted_rows(*curve("jpeg"), *curve("=webp|x", pictures=PICTURES[:2]), row("png", error="<b>no"), "{")
+    found = groups(results, [reference.parse({"name": "BPG", "source": "s", "points": [{"bpp": 1, "psnr": 40}]})])
+    lines = list(csv.DictReader(io.StringIO(tables.as_csv(found))))
+    assert len(lines) == 9 and {line["pictures"] for line in lines if line["published"] == "no"} == {"2"}
+    assert float(lines[0]["psnr"]) == 30.5 and lines[0]["setting"] == "q=10" and lines[-1]["published"] == "yes"
+    assert lines[4]["codec"].startswith("'=")  # no formula
+    text = tables.as_markdown("A title", found, results, ["psnr"], "")
+    assert "Means over the 2 pictures (of 3)" in text and "| jpeg | q=10 | 100 | 0.1000 | 30.50 |" in text
+    assert "&lt;b>no" in text and "1 measurements failed" in text and "1 damaged" in text
+
+
+def test_codec_compare_batches() -> None:
+    found = groups(sorted_rows(*curve("jpeg"), *curve("JPEG", ssim=None)))
+    files = codec_compare.files(found, "2026-01-31T12:00:00Z")
+    assert json.loads(files.pop("batches.json")) == [[name] for name in files]
+    assert len({name.lower() for name in files}) == 2
+    for name, data in files.items():
+        batch = json.loads(data)
+        names = [next(iter(d)) for d in batch["field_descriptions"]]
+        assert len(batch["constant_descriptions"]) == len(batch["constant_values"])
+        assert len(batch["field_values"]) == 12 and all(len(v) == len(names) for v in batch["field_values"])
+        first = dict(zip(names, batch["field_values"][0], strict=True))
+        assert first["original_name"] == "a.png" and first["quality"] == 10 and first["encoded_size"] == 100
+        assert ("ssim" in names) == name.startswith("jpeg") and "psnr" in names
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("{", "no JSON"),
+        ('{"name": "x", "source": "y", "points": []}', "no points"),
+        ('{"name": "x", "points": [{"bpp": 1, "psnr": 30}]}', "source"),
+        ('[{"name": "x", "source": "y", "points": [{"bpp": 0, "psnr": 30}]}]', "bpp above 0"),
+        ("3", "object"),
+    ],
+)
+def test_references_are_checked(tmp_path: Path, content: str, why: str) -> None:
+    path = tmp_path / "points.json"
+    path.write_text(content)
+    with pytest.raises(BadInput, match=why):
+        reference.read([path])
+
+
+def page_of(results: Results) -> str:
+    found = groups(results)
+    return page.report(words.page(None, found, results, "psnr", ""), found, results)
+
+
+def test_page_holds_texts_as_data_alone() -> None:
+    hostile = "</script><script>alert(1)</script>"
+    results = sorted_rows(*curve("jpeg", dataset=hostile), row("jpeg:q=1", hostile, error=hostile, dataset=hostile))
+    text = page_of(results)
+    assert text.count("<script") == 2 and text.count("</script>") == 2 and "alert(1)</script" not in text
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert data is not None and json.loads(data[1])["groups"][0]["dataset"] == hostile
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", text) and "default-src 'none'" in text
+
+
+def test_page_without_bjontegaard_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bdrate, "available", lambda: False)
+    text = page_of(sorted_rows(*curve("jpeg"), *curve("webp")))
+    assert 'pip install \\"sccodec[report]\\"' in text
+
+
+def test_page_of_many_rows_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 pictures x 8 codecs x 8 qualities."""
+    monkeypatch.setattr(bdrate, "available", lambda: False)
+    rows = [
+        row(f"codec{c}:q={q}", f"{p}.png", 1000 * q + p + c, sha256=f"{p:064x}", psnr=30 + q / 7, bpp=None)
+        for c in range(8)
+        for q in range(1, 9)
+        for p in range(24)
+    ]
+    assert len(page_of(sorted_rows(*rows))) < 300_000
+
+
+def test_png() -> None:
+    pytest.importorskip("matplotlib")
+    found = groups(sorted_rows(*curve("jpeg"), *curve("_$x$")))
+    assert plot.png("a $title", found, ["psnr", "ms_ssim"], log=True).startswith(b"\x89PNG")
+    with pytest.raises(BadInput, match="nothing to draw"):
+        plot.png("", found, ["lpips_vgg_v0.1"], log=False)
+
+
+def test_rates_lie_within_what_all_codecs_were_run_at() -> None:
+    (group,) = groups(sorted_rows(*curve("jpeg"), row("webp:q=1", file_bytes=300), row("webp:q=2", file_bytes=2000)))
+    low, high = chosen.rates(group.series, "a" * 64)
+    assert 0.3 < low < high < 0.8
+    (group,) = groups(sorted_rows(*curve("jpeg"), row("png", file_bytes=9000)))
+    assert chosen.rates(group.series, "a" * 64) == [9.0]
+    with pytest.raises(BadInput, match="named 'z'"):
+        chosen.pictures([group], "a,z")
+
+
+# --- the command
+
+
+def run(capfd: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str, str]:
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        main([str(a) for a in args])
+    out, err = capfd.readouterr()
+    assert "Traceback" not in out + err and isinstance(stopped.value.code, int)
+    return stopped.value.code, out, err
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "rows.jsonl", [*curve("jpeg"), "{damaged", row("jpeg:q=1", error="killed")])
+    return tmp_path
+
+
+def test_command(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capfd, "report", "rows.jsonl")
+    assert code == 0 and "12 rows -> rows.html" in out and "torch" not in out
+    assert "rows.jsonl, line 13: not a JSON object; skipped" in err and "1 measurement failed: jpeg:q=1" in err
+    assert Path("rows.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    code, out, err = run(capfd, "report", "rows.jsonl")
+    assert code == 1 and "--force" in err and err.count("\n") == 1
+    assert run(capfd, "report", "rows.jsonl", "-f", "-o", "rows.html")[0] == 0
+    code, out, err = run(capfd, "report", "rows.jsonl", "-o", "-", "--format", "csv")
+    assert code == 0 and out.startswith("dataset,codec,") and out.count("\n") == 5
+    assert run(capfd, "report", "rows.jsonl", "-o", "new.md")[0] == 0 and Path("new.md").read_text().startswith("# ")
+    assert run(capfd, "report", "rows.jsonl", "--export", "codec-compare")[0] == 0
+    assert sorted(p.name for p in Path("rows-codec-compare").iterdir()) == ["batches.json", "jpeg.json"]
+    assert "exists" in run(capfd, "report", "rows.jsonl", "--export", "codec-compare")[2]
+
+
+def test_command_refuses(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write(here / "failed.jsonl", [row("jpeg", error="killed")])
+    write(here / "points.json", [{"name": "x", "source": "y", "points": [{"bpp": 1, "psnr": 30}]}])
+    assert "is an input" in run(capfd, "report", "rows.jsonl", "-f", "-o", "rows.jsonl")[2]
+    inputs = ("report", "rows.jsonl", "--reference", "points.json")
+    assert "is an input" in run(capfd, *inputs, "-f", "-o", "points.json")[2]
+    assert "absent.jsonl: No such file" in run(capfd, "report", "absent.jsonl")[2]
+    code, _, err = run(capfd, "report", "failed.jsonl")
+    assert code == 1 and "no measurement that succeeded: jpeg on a.png: killed" in err
+    assert run(capfd, "report", "rows.jsonl", "--pictures", "2")[0] == 2
+    assert run(capfd, "report", "rows.jsonl", "--images", "x", "--format", "md")[0] == 2
+    assert sorted(p.name for p in here.iterdir()) == ["failed.jsonl", "points.json", "rows.jsonl"]
+
+
+def test_pictures_are_found_by_their_hash(
+    here: Path, capfd: pytest.CaptureFixture[str], fake_codec: str, picture: Any
+) -> None:
+    (here / "set").mkdir()
+    for i, name in enumerate(PICTURES):
+        image.save(here / "set" / name, picture // (i + 1))
+    height, width = picture.shape[:2]
+    rows = [
+        row(
+            f"fake:q={q}",
+            name,
+            q * 10,
+            width=width,
+            height=height,
+            bpp=None,
+            sha256=sha256((here / "set" / name).read_bytes()).hexdigest(),
+        )
+        for name in PICTURES
+        for q in (20, 90)
+    ]
+    write(here / "rows.jsonl", rows)
+    code, _, err = run(capfd, "report", "rows.jsonl", "--images", "set", "--pictures", "c,a.png", "--target-bpp", "9")
+    assert code == 0, err
+    text = Path("rows.html").read_text(encoding="utf-8")
+    found = [json.loads(t) for t in re.findall(r'id="gallery-\d+">(.*?)</script>', text)]
+    assert [e["name"] for e in found] == ["c.png", "a.png"]
+    item = found[0]["targets"][0]["items"][0]
+    assert item["name"] == "fake" and 0 < item["bytes"] <= 864 and item["image"].startswith("data:image/")
+    assert any(f.startswith("PSNR") for f in item["figures"]) or "fake" in item["spec"]
+    image.save(here / "set" / "a.png", 255 - picture)
+    assert "SHA-256" in run(capfd, "report", "rows.jsonl", "-f", "--images", "set", "--pictures", "a")[2]
+
+
+def test_report_imports_no_torch(
+    here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("torch", "compressai", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert run(capfd, "report", "rows.jsonl")[0] == 0
+
+
+def test_read_names_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.jsonl", [row("jpeg"), "", "{"])
+    found = read([path])
+    assert len(found.rows) == 1 and found.damaged == [f"{path}, line 3: not a JSON object"]
+    assert np.isfinite(found.rows[0].bpp)
