@@ -66,6 +66,7 @@ def test_ue7_as_the_specification_shows_it(value: int, written: str) -> None:
     assert read_ue7(bytes.fromhex(written), 0) == (value, len(written) // 2)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.binary(max_size=3))
 def test_ue7_round_trip(value: int, before: bytes) -> None:
     written = write_ue7(value)
@@ -81,6 +82,7 @@ def test_ue7_longer_than_needed_or_than_32_bits_is_refused(written: str) -> None
         read_ue7(bytes.fromhex(written), 0)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -105,6 +107,7 @@ def test_bits_round_trip(fields: list[tuple[str, int]]) -> None:
         reader.u(8)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from([0, 0, 1, 3, 4, 255]), max_size=40))
 def test_escaped_bytes_hold_no_start_code(values: list[int]) -> None:
     payload = bytes([*values, 128])
@@ -139,6 +142,7 @@ NALS = [b"\x44\x01\xc1\x72", b"\x28\x01\xaf\x12\x80"]
 """A PPS and a slice, by their headers."""
 
 
+@settings(max_examples=40, deadline=None)
 @given(tools(), st.integers(1, 2**20), st.integers(1, 2**20), st.sampled_from([0, 1, 3]), st.binary(max_size=200))
 def test_files_round_trip(found: hevc.Tools, width: int, height: int, chroma: int, extensions: bytes) -> None:
     found.check()
@@ -148,6 +152,7 @@ def test_files_round_trip(found: hevc.Tools, width: int, height: int, chroma: in
     assert file.tools() == (found, NALS)
 
 
+@settings(max_examples=40, deadline=None)
 @given(tools(), st.integers(1, 2**14), st.integers(1, 2**14), st.sampled_from([0, 1, 3]))
 def test_an_sps_reads_as_it_was_written(found: hevc.Tools, width: int, height: int, chroma: int) -> None:
     sequence = hevc.Sequence(width, height, chroma, found)
@@ -251,7 +256,7 @@ def test_colours_of_others(colours: int, to_rgb: list[list[float]]) -> None:
     assert np.abs(decoded - np.clip(exact, 0, 255)).max() < 0.52
 
 
-@settings(max_examples=20)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.integers(0, 2**32 - 1))
 def test_colours_do_not_depend_on_strips(height: int, width: int, halve: bool, seed: int) -> None:  # noqa: FBT001
     picture = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
@@ -265,6 +270,7 @@ def test_colours_do_not_depend_on_strips(height: int, width: int, halve: bool, s
         assert np.array_equal(planes[::2, ::2, 1:], planes[1::2, 1::2, 1:])
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.tuples(*[st.integers(0, 255)] * 3))
 def test_flat_colour_passes_through_halved_chroma(flat: tuple[int, int, int]) -> None:
     picture = np.full((9, 11, 3), flat, np.uint8)
