@@ -22,7 +22,6 @@ changed byte may decode to another picture.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -43,7 +42,7 @@ from sccodec.codecs._bpg_file import (
     serialise,
 )
 from sccodec.codecs._native import Asked, Native, ignore
-from sccodec.codecs._program import find, run
+from sccodec.codecs._program import first_line, run
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
 
 WORST_QP, BEST_QP = 51, 8
@@ -115,7 +114,7 @@ class BpgCodec(Native):
     def made_by(self, spec: Spec) -> str:
         program = dict(spec.options).get("program")
         if program is not None:
-            return f"{program}, {version_of(program)}"
+            return f"{program}, {first_line(program, '-h')}"
         import pillow_heif
 
         found = pillow_heif.libheif_info()
@@ -150,17 +149,6 @@ def by_decoder(data: bytes, lacking: str, file: Bpg, options: Options) -> Pictur
     if picture.shape[:2] != (file.height, file.width):
         raise Corrupt(f"the file is damaged: {DECODER} makes a picture of another size of it")
     return np.ascontiguousarray(picture)
-
-
-def version_of(program: str) -> str:
-    """The first line of a program's help; raises CodecUnavailable where there is no such program."""
-    found = find(program)
-    try:
-        done = subprocess.run([found, "-h"], stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return "of unknown version"
-    lines = (done.stdout + done.stderr).decode("utf-8", "replace").split("\n")
-    return lines[0].strip()[:100] or "of unknown version"
 
 
 def codec() -> BpgCodec:
