@@ -19,13 +19,14 @@ from report_rows import PICTURES, curve, row, write
 
 from sccodec import image
 from sccodec.bench import bdrate
+from sccodec.bench import rows as bench_rows
 from sccodec.cli import main
 from sccodec.errors import BadInput
 from sccodec.report import chosen, codec_compare, page, plot, reference, tables, words
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, groups, mean, shared, split
 from sccodec.report.curves import curve as curve_of
-from sccodec.report.rows import Results, read, sort
+from sccodec.report.rows import COSTS, METRICS, Results, read, sort
 
 needs_bjontegaard = pytest.mark.skipif(
     importlib.util.find_spec("bjontegaard") is None, reason="bjontegaard is not installed"
@@ -76,6 +77,11 @@ def test_failures_count_until_a_row_makes_them_good() -> None:
     found = sorted_rows(failed, other, row("jpeg:q=5"))
     assert [(f.picture, f.error) for f in found.failures] == [("b.png", "killed")]
     assert sorted_rows(failed).failures[0].error == "out of memory"
+
+
+def test_metrics_and_costs_are_keys_of_the_bench() -> None:
+    assert tuple(METRICS) == bench_rows.METRICS
+    assert set(COSTS) <= set(bench_rows.KEYS)
 
 
 def test_infinite_figures_are_missing() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sccodec.bench.rows import METRICS
 from sccodec.cli import _files, _options
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import BadInput
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from sccodec.report.rows import Results
 
 FORMATS = ("html", "md", "csv", "png")
-METRICS = ("psnr", "ssim", "ms_ssim", "lpips_alex_v0.1", "lpips_vgg_v0.1")
 MOST_DAMAGED = 20
 """Damaged lines that are named; more are counted."""
 
