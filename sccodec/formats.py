@@ -96,6 +96,12 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         position += size
 
 
+def bytes_outside(data: bytes, kind: bytes) -> int:
+    """Bytes of a file of boxes that stand outside those of that type, which hold coded data; 0 where it has none."""
+    coded = sum(end - start for found, start, end in boxes(data) if found == kind)
+    return len(data) - coded if coded else 0
+
+
 def check_boxes(data: bytes) -> list[bytes]:
     """The types of all boxes at the top level; raises as boxes() does."""
     return [kind for kind, _, _ in boxes(data)]

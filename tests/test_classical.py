@@ -103,6 +103,7 @@ def test_info(name: str, scene: Picture) -> None:
     assert found.bpp == 8 * len(data) / (48 * 64)
     assert [part for part, _ in found.sections] == ["file"]
     assert found.overhead_bytes + found.sections[0][1] == len(data)
+    assert (0 < found.overhead_bytes < 600) == (name in ("avif", "heic", "jpeg2000")), "boxes are overhead"
     made_by = native(name).made_by(Spec(name))
     assert any(digit in made_by for digit in "0123456789") and made_by in found.details["encoder"]
 

@@ -12,6 +12,7 @@ than 6, and 2 has 0.1 to 0.2 dB more than 4 for three times its time.
 
 from __future__ import annotations
 
+from sccodec import formats
 from sccodec.codec import Notice, Options, Picture, Spec
 from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and
 from sccodec.errors import CodecUnavailable
@@ -55,6 +56,10 @@ class Avif(Native):
     def size(self, data: bytes) -> tuple[int, int]:
         check_pillow()
         return super().size(data)
+
+    def overhead(self, data: bytes) -> int:
+        """The boxes around the coded data."""
+        return formats.bytes_outside(data, b"mdat")
 
     def qualities(self) -> list[float]:
         """One for each of libavif's quantisers, the lowest that has it."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 
+from sccodec import formats
 from sccodec.codec import Notice, Picture, Spec
 from sccodec.codecs._native import Asked, Native
 
@@ -45,6 +46,10 @@ class Heic(Native):
             "RGB", (width, height), picture.tobytes(), buffer, quality=50, chroma=int(chroma), enc_params=parameters
         )
         return buffer.getvalue()
+
+    def overhead(self, data: bytes) -> int:
+        """The boxes around the coded data."""
+        return formats.bytes_outside(data, b"mdat")
 
     def qualities(self) -> list[float]:
         """One for each parameter."""

@@ -39,10 +39,7 @@ class Jpeg2000(Native):
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the codestream."""
-        if not data.startswith(formats.JP2_SIGNATURE):
-            return 0
-        coded = sum(end - start for kind, start, end in formats.boxes(data) if kind == b"jp2c")
-        return len(data) - coded if coded else 0
+        return formats.bytes_outside(data, b"jp2c") if data.startswith(formats.JP2_SIGNATURE) else 0
 
     def made_by(self, spec: Spec) -> str:
         return pillow_and("jpg_2000", "OpenJPEG")
