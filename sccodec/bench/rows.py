@@ -40,7 +40,7 @@ KEYS: Mapping[str, str] = {
     "reasons": "why a metric is null, by its name",
     "encode_seconds": "median of `repeats`, without what load_seconds has",
     "decode_seconds": "the same",
-    "load_seconds": "of the first encoding and decoding in that process, of a tiny picture: imports, model, session",
+    "load_seconds": "of the first encoding and decoding in its process, of a tiny picture: libraries, model, session",
     "repeats": "how often encoding and decoding were timed",
     "peak_rss_bytes": "the most memory the process had while it encoded and decoded, all of it",
     "threads": "that the process was given",
