@@ -114,6 +114,7 @@ class Codec(Protocol):
 
     A codec may also have
         gpu = True                                     its networks run on CUDA; without it options.device is "cpu"
+        peer = True                                    options.checkpoint names its weights
         qualities() -> the qualities that differ, ascending, where they are few: see sccodec.target
         encoder(image, spec, notice, options) -> a function from quality to bytes, which analyses the picture once
         suffix = ".scc"                                of the files that it writes, where they are of another format
@@ -233,6 +234,8 @@ def prepare(image: npt.ArrayLike, spec: str, quality: float | None, notice: Noti
 
 def settle(found: Codec, options: Options, notice: Notice) -> Options:
     """The options with a device that is there and that the codec runs on; raises CodecUnavailable or BadInput."""
+    if options.checkpoint is not None and not getattr(found, "peer", False):
+        notice(f"{found.name} takes no checkpoint: {options.checkpoint} is left unused")
     if options.device == "cpu":
         return options
     if not getattr(found, "gpu", False):

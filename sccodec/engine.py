@@ -143,7 +143,12 @@ class Network:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The network's outputs, in its order, for arrays by input name (the network's shapes and types)."""
-        outputs: list[NDArray[Any]] = self.session.run(None, dict(inputs))
+        try:
+            outputs: list[NDArray[Any]] = self.session.run(None, dict(inputs))
+        except Exception as error:  # as above
+            if "allocate memory" in str(error):
+                raise MemoryError("out of memory") from error
+            raise
         return outputs
 
 

@@ -211,8 +211,8 @@ def _open_heif(source: Path | bytes) -> Any:
 def _size(source: Path | bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as opened:
-            # Pillow would decode a PNG to see what stands behind its pixels.
-            known = opened.format != "PNG" or "exif" in opened.info
+            # Pillow would decode a PNG to see what stands behind its pixels, and turns a TIFF's sides by itself.
+            known = opened.format != "TIFF" and (opened.format != "PNG" or "exif" in opened.info)
             turned = known and opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
             width, height = opened.size
     except UnidentifiedImageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +152,9 @@ def test_devices_reach_the_codecs_that_have_use_for_them(
         sccodec.decode(data, options=Options(device="cuda"))
     monkeypatch.setattr(fake.Fake, "gpu", True, raising=False)
     assert devices() == ["cpu"] * 2 + ["cuda"] * 4 and len(heard) == 2
+    heard.clear()
+    sccodec.decode(data, options=Options(checkpoint=Path("weights")), notice=heard.append)
+    assert heard == ["fake takes no checkpoint: weights is left unused"]
 
 
 def test_info(fake_codec: str, picture: Picture) -> None:

@@ -113,6 +113,7 @@ def test_exif_orientation(picture: Picture, orientation: int) -> None:
         with Image.open(io.BytesIO(data)) as opened:
             expected = np.asarray(ImageOps.exif_transpose(opened))
         assert np.array_equal(loaded(data), expected)
+        assert image.size(data) == expected.shape[1::-1]
     if orientation == 6:
         assert np.array_equal(loaded(data), np.rot90(picture, -1))
 

@@ -120,6 +120,7 @@ class Compressai:
     """The codec; see the module's docstring."""
 
     name = "compressai"
+    peer = True
 
     @property
     def summary(self) -> str:

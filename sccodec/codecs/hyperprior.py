@@ -71,7 +71,7 @@ class Model:
                 sum(config[name][i] for i in coarse) + -(-sum(config[name][i] for i in fine) // 2)
                 for name, fine, coarse in (("analysis_blocks", [0], [1]), ("synthesis_blocks", [1], [0]))
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ModelMismatch(f"{opened.path} has no configuration that can be used: {error}") from error
 
     def vector(self, name: str) -> Floats:

@@ -135,6 +135,8 @@ class HyperpriorModel:
         """Raises ModelMismatch for missing or malformed arrays, KeyError for a configuration that lacks something."""
         channels, latents, n = (int(config[k]) for k in ("hyper", "latents", "features"))
         means, count = bool(config["means"]), int(config["steps"])
+        if count not in (1, GROUPS):
+            raise ModelMismatch(f"the model file has {count} steps, not 1 or {GROUPS}")
         stored = StoredLayers(arrays)
         synthesis = None
         steps: list[StepLayers] = []
