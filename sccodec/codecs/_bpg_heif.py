@@ -77,6 +77,8 @@ def decode(sequence: hevc.Sequence, nals: list[bytes]) -> Planes:
         decoded = np.asarray(file)
     except (ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
         raise Corrupt(f"the file is damaged: its HEVC data cannot be decoded: {one_line(error)}") from error
+    if sequence.chroma == 0 and decoded.ndim == 3:  # older libraries make grey RGB
+        decoded = decoded[..., 1]
     n_planes = () if sequence.chroma == 0 else (3,)
     if decoded.dtype != np.uint8 or decoded.shape != (sequence.height, sequence.width, *n_planes):
         raise Corrupt("the file is damaged: its HEVC data hold another picture than its header states")
@@ -84,7 +86,8 @@ def decode(sequence: hevc.Sequence, nals: list[bytes]) -> Planes:
         decoded[::2, ::2, _CHANNELS[:2]], decoded[1::2, 1::2, _CHANNELS[:2]]
     ):
         raise CodecUnavailable("this pillow-heif does not give chroma as it was coded")
-    return decoded[..., _PLANES] if n_planes else decoded
+    # Copies in either case: what numpy sees belongs to the file, and goes with it.
+    return decoded[..., _PLANES] if n_planes else decoded.copy()
 
 
 def read_heif(data: bytes) -> tuple[hevc.Sequence, list[bytes]]:
