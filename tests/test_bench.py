@@ -214,6 +214,7 @@ def test_a_second_run_leaves_out_what_is_there(fake_codec: str, picture: Picture
     first = plan_for(picture, [], "jpeg:q=5", "jpeg:q=9", "png")
     assert first.skipped == 0 and len(list(first.items())) == 6
     assert {len(chunk.items) for chunk in first.chunks} <= {1, 2}  # enough chunks for every process
+    assert {chunk.model for chunk in first.chunks} == {""}
     held = [
         rows.empty(spec=item.spec, tag="", device="cpu", sha256=chunk.entry.sha256, metrics=["psnr"], picture="x")
         for chunk in first.chunks
@@ -232,6 +233,7 @@ def test_a_second_run_leaves_out_what_is_there(fake_codec: str, picture: Picture
 
 def test_models_that_only_their_files_name_are_told_by_them(fake_codec: str, picture: Picture) -> None:
     (chunk, _) = plan_for(picture, [], "fake").chunks
+    assert chunk.model == "fake"  # so that it gets a process of its own
     measurer = Measurer(setup_of(), gauge.LocalGauge())
     row = measurer.measure(chunk.entry, chunk.items[0])
     assert row is not None

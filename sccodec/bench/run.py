@@ -2,8 +2,9 @@
 
     specs x pictures - rows that are there -> chunks, one picture and some specs each -> processes -> rows -> keep()
 
-Chunks of one model follow one another, so that a process keeps it. A process that is killed costs one row, which says
-so; another one takes its place.
+Chunks of one model follow one another, and a process keeps it. The next model gets a process of its own, so that what
+loading takes, and memory, are its own; codecs without models share one. A process that is killed costs one row, which
+says so; another one takes its place.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ CHUNKS_A_JOB = 4
 
 @dataclass(frozen=True)
 class Chunk:
-    """Specs for one picture, which is decoded once for them."""
+    """Specs for one picture, which is decoded once for them. model: what they load, "" for nothing."""
 
     entry: Entry
     items: tuple[Item, ...]
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,12 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
     entries = [hashed(entry) for entry in dataset.entries]
     chunks: list[Chunk] = []
     skipped = 0
-    for group in items.values():
+    for model, group in items.items():
         size = -(-len(group) * len(entries) // (CHUNKS_A_JOB * wish.jobs))
         for entry in entries:
             left = [new for item, tag in group if (new := remaining(item, tag, entry, done, lacking)) is not None]
             skipped += len(group) - len(left)
-            chunks += [Chunk(entry, tuple(left[i : i + size])) for i in range(0, len(left), size)]
+            chunks += [Chunk(entry, tuple(left[i : i + size]), model) for i in range(0, len(left), size)]
     return Plan(setup, chunks, skipped)
 
 
@@ -174,19 +176,17 @@ def run(plan: Plan, jobs: int, keep: Callable[[Row], None]) -> None:
             for worker in [worker for worker in workers if worker.connection in ready]:
                 with undisturbed():
                     worker.receive(keep)
-                if worker.rest is not None:
-                    if worker.rest.items:
-                        left.appendleft(worker.rest)
-                    worker.stop()
-                    workers.remove(worker)
-                    if left:
-                        workers.append(Worker(plan.setup, left.popleft()))
-                elif worker.is_idle:
-                    if left:
-                        worker.give(left.popleft())
-                    else:
-                        worker.stop()
-                        workers.remove(worker)
+                if worker.rest is not None and worker.rest.items:
+                    left.appendleft(worker.rest)
+                if worker.rest is None and not worker.is_idle:
+                    continue
+                if worker.rest is None and left and left[0].model == worker.model:
+                    worker.give(left.popleft())
+                    continue
+                worker.stop()
+                workers.remove(worker)
+                if left:
+                    workers.append(Worker(plan.setup, left.popleft()))
     except KeyboardInterrupt:
         with undisturbed():
             for worker in workers:
@@ -219,6 +219,10 @@ class Worker:
         self._chunk, self._done = chunk, 0
         with suppress(OSError):  # where it has died already, receive() will tell
             self.connection.send(chunk)
+
+    @property
+    def model(self) -> str:
+        return self._chunk.model
 
     @property
     def is_idle(self) -> bool:
