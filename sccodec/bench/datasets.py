@@ -41,9 +41,6 @@ class Dataset:
 def find(text: str) -> Dataset:
     """The pictures that a path, a glob or a name stands for; raises BadInput where there are none."""
     path = Path(text)
-    registered = registry.known()
-    if text in registered and not path.exists():
-        return _registered(text, registered[text])
     if path.is_dir():
         found = [Entry(str(p.relative_to(path)), p.read_bytes) for p in sorted(path.rglob("*")) if is_picture(p)]
         name = path.resolve().name
@@ -59,8 +56,7 @@ def find(text: str) -> Dataset:
         found = [Entry(str(p.relative_to(base)), p.read_bytes) for p in matches if is_picture(p)]
         name = base.resolve().name
     else:
-        known = ", ".join(sorted(registered)) or "none; `sccodec data add kodak PATH` makes one known"
-        raise BadInput(f"{text}: no such folder, file or archive, nor a data set known by that name ({known})")
+        return _registered(text)
     if not found:
         raise BadInput(f"{text}: holds no pictures ({', '.join(SUFFIXES)})")
     return Dataset(name, found)
@@ -95,13 +91,18 @@ def read_member(path: Path, offset: int, size: int) -> bytes:
     return data
 
 
-def _registered(name: str, known: registry.Known) -> Dataset:
-    """The pictures of a known set by the names it has; raises BadInput where some are missing by now."""
-    source = known.path
+def _registered(name: str) -> Dataset:
+    """The pictures of a known set, by its own file names; raises BadInput where it is not known, or not there."""
+    registered = registry.known()
+    if name not in registered:
+        known = ", ".join(sorted(registered)) or "none; `sccodec data add kodak PATH` makes one known"
+        raise BadInput(f"{name}: no such folder, file or archive, nor a data set known by that name ({known})")
+    known_as = registered[name]
+    source = known_as.path
     if not source.exists():
         raise BadInput(f"the data set {name} was at {source}, which is there no more: `sccodec data add {name} PATH`")
     by_name = {Path(entry.name).name: entry for entry in find(str(source.absolute())).entries}
-    missing = sorted(set(known.files) - set(by_name))
+    missing = sorted(set(known_as.files) - set(by_name))
     if missing:
         raise BadInput(f"the data set {name} at {source} lacks {missing[0]}: `sccodec data add {name} PATH`")
-    return Dataset(name, [Entry(file, by_name[file].read, known.files[file]) for file in sorted(known.files)])
+    return Dataset(name, [Entry(file, by_name[file].read, known_as.files[file]) for file in sorted(known_as.files)])
