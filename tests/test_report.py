@@ -215,7 +215,7 @@ def test_csv_and_markdown() -> None:
     assert lines[4]["codec"].startswith("'=")  # no formula
     text = tables.as_markdown("A title", found, results, ["psnr"], "")
     assert "Means over the 2 pictures (of 3)" in text and "| jpeg | q=10 | 100 | 0.1000 | 30.50 |" in text
-    assert "&lt;b>no" in text and "1 measurements failed" in text and "1 damaged" in text
+    assert "&lt;b>no" in text and "1 measurement failed" in text and "1 damaged" in text
 
 
 def test_codec_compare_batches() -> None:
@@ -345,6 +345,7 @@ def test_command_refuses(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "absent.jsonl: No such file" in run(capfd, "report", "absent.jsonl")[2]
     code, _, err = run(capfd, "report", "failed.jsonl")
     assert code == 1 and "no measurement that succeeded: jpeg on a.png: killed" in err
+    assert "there are: jpeg" in run(capfd, "report", "rows.jsonl", "--anchor", "nonsense")[2]
     assert run(capfd, "report", "rows.jsonl", "--pictures", "2")[0] == 2
     assert run(capfd, "report", "rows.jsonl", "--images", "x", "--format", "md")[0] == 2
     assert sorted(p.name for p in here.iterdir()) == ["failed.jsonl", "points.json", "rows.jsonl"]

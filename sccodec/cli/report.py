@@ -73,7 +73,7 @@ def command(
         raise click.UsageError("--images goes with a page only")
     if export and (format_ or images):
         raise click.UsageError("--export goes with neither --format nor --images")
-    from sccodec.report import curves, reference
+    from sccodec.report import compared, curves, reference
 
     target = None if export else output_of(results, references, output, chosen, force=force)
     folder = export_folder(results, output) if export else None
@@ -81,6 +81,7 @@ def command(
     groups = curves.groups(read, reference.read([Path(name) for name in references]))
     if not any(group.series for group in groups):
         raise BadInput("the files hold no measurement that succeeded" + first_failure(read))
+    compared.check_anchor(groups, anchor)
     if folder is not None:
         write_batches(folder, groups, force=force)
     elif chosen == "html":

@@ -106,7 +106,7 @@ def entries(
 
 def contents(dataset: str, hashes: set[str], names: set[str]) -> Mapping[str, bytes]:
     """The files of a data set with those SHA-256, by them. Rows without one state the picture's name in its place."""
-    found = {}
+    found: dict[str, bytes] = {}
     for entry in datasets.find(dataset).entries:
         if len(found) == len(hashes):
             break

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sccodec.bench import bdrate
 from sccodec.bench.bdrate import Figures
+from sccodec.errors import BadInput
 from sccodec.report.curves import Group, Reference, Series, curve, shared
 from sccodec.report.rows import METRICS
 
@@ -30,8 +31,8 @@ class Comparisons:
         self._curves: dict[tuple[int, str, frozenset[str]], list[tuple[float, float]]] = {}
 
     def anchor(self, name: str) -> int:
-        """The index of the codec of that name or base; without one, of the usual anchor, or of the first member."""
-        for wanted in (name,) if name else ANCHORS:
+        """The index of the codec of that name or base; where it is not there, of the usual anchor, or of the first."""
+        for wanted in (name, *ANCHORS):
             for i, member in enumerate(self.members):
                 if member.name == wanted or (isinstance(member, Series) and member.base == wanted):
                     return i
@@ -61,6 +62,13 @@ class Comparisons:
             else:
                 self._curves[key] = [(m.bpp, scaled(m.figures[metric])) for m in curve(member, metric, pictures)]
         return self._curves[key]
+
+
+def check_anchor(groups: Sequence[Group], name: str) -> None:
+    """Raise BadInput, which lists the known, for an anchor that no data set has; "" leaves the choice open."""
+    known = [m.name for g in groups for m in (*g.series, *g.references)] + [s.base for g in groups for s in g.series]
+    if name and name not in known:
+        raise BadInput(f"no curve is named {name!r}; there are: {', '.join(dict.fromkeys(known))}")
 
 
 def has(member: Series | Reference, metric: str) -> bool:

@@ -24,6 +24,8 @@ from sccodec.report.gallery import Entry
 from sccodec.report.rows import COSTS, METRICS, Results
 
 FIGURES = (*METRICS, *COSTS)
+NOT_ASKED = "not asked for"
+"""The bench's reason for a metric that nobody wanted: no news."""
 SIGNIFICANT = 6
 """Digits of the numbers in the page."""
 
@@ -150,7 +152,7 @@ def absent(group: Group) -> list[list[str | int]]:
         rows = [row for p in series.points for row in p.rows.values()]
         for key in METRICS:
             without = [row for row in rows if key not in row.figures]
-            reasons = sorted({row.reasons[key] for row in without if key in row.reasons})
+            reasons = sorted({row.reasons[key] for row in without if key in row.reasons} - {NOT_ASKED})
             if without and (key in group.metrics or reasons):
                 found.append([series.name, METRICS[key].label, len(without), "; ".join(reasons) or "not measured"])
     return found

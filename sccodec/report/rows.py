@@ -57,7 +57,8 @@ COSTS = ("encode_seconds", "decode_seconds", "load_seconds", "peak_rss_bytes")
 class Row:
     """One measurement: a spec on a picture. figures: those of METRICS and COSTS that were measured, all finite.
 
-    sha256 is of the picture's file; where a row has none, it is the picture's name. tag and device may be "".
+    sha256 is of the picture's file; where a row has none, it is the picture's name. tag, device and processor may be
+    "", threads 0.
     """
 
     spec: str
@@ -72,6 +73,8 @@ class Row:
     figures: Mapping[str, float]
     reasons: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
+    processor: str = ""
+    threads: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -182,6 +185,8 @@ def parse(line: str) -> Row | Failure:
         figures={key: value for key in (*METRICS, *COSTS) if (value := number(found.get(key))) is not None},
         reasons=texts(found.get("reasons")),
         device=text_of(found, "device"),
+        processor=text_of(found, "processor"),
+        threads=int(number(found.get("threads")) or 0),
         versions=texts(found.get("versions")),
     )
     stated = number(found.get("bpp"))

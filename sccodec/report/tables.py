@@ -10,6 +10,7 @@ from sccodec.bench import bdrate
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, mean, shared, split
 from sccodec.report.rows import METRICS, Results
+from sccodec.report.words import counted
 
 COLUMNS = ("dataset", "codec", "setting", "spec", "tag", "encoder", "published", "pictures", "file_bytes", "bpp")
 COST_COLUMNS = ("encode_seconds", "decode_seconds", "load_seconds", "peak_rss_bytes")
@@ -55,7 +56,7 @@ def as_markdown(title: str, groups: Sequence[Group], results: Results, metrics: 
             parts += gains(group, metric, anchor)
         parts += failures(group)
     if results.damaged:
-        parts.append(f"{len(results.damaged)} damaged lines were skipped.")
+        parts.append(f"{counted(len(results.damaged), 'damaged line')} skipped.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,13 +71,13 @@ def means(group: Group) -> list[str]:
             m = mean(point, pictures)
             figures = [fixed(m.figures.get(k), METRICS[k].digits) for k in group.metrics]
             times = [fixed(m.figures.get(k), 3) for k in ("encode_seconds", "decode_seconds")]
-            own = "" if common else f" ({m.n_pictures} pictures)"
+            own = "" if common else f" ({counted(m.n_pictures, 'picture')})"
             setting = split(point.spec)[1] or "–"
             rows.append([series.name + own, setting, f"{m.file_bytes:.0f}", f"{m.bpp:.4f}", *figures, *times])
     if not group.series:
         return []
     total = len(group.pictures)
-    said = f"Means over the {len(common)} pictures (of {total}) that all codecs have at all settings."
+    said = f"Means over the {counted(len(common), 'picture')} (of {total}) that all codecs have at all settings."
     if not common:
         said = (
             "No picture has all settings of all codecs: each codec is over its own pictures, and they do not compare."
@@ -115,7 +116,7 @@ def failures(group: Group) -> list[str]:
         return []
     rows = [[f.spec, f.picture, f.error] for f in group.failures]
     return [
-        f"{len(rows)} measurements failed, and are in no mean.",
+        f"{counted(len(rows), 'measurement')} failed, in no mean:",
         table(["spec", "picture", "error"], rows, n_texts=3),
     ]
 

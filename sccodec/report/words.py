@@ -46,8 +46,16 @@ def footer(results: Results) -> str:
         for name, version in row.versions.items():
             versions.setdefault(name, set()).add(version)
     listed = ", ".join(f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
-    parts = [DEFINITIONS, f"Measured with {listed}." if listed else "", made()]
+    parts = [DEFINITIONS, machines(results), f"Measured with {listed}." if listed else "", made()]
     return "".join(f"<p>{html.escape(part)}</p>" for part in parts if part)
+
+
+def machines(results: Results) -> str:
+    """What the rows were measured on, in a sentence, or ""."""
+    found = sorted({(row.processor, row.threads) for row in results.rows if row.processor})
+    texts = [name + (f", {counted(threads, 'thread')}" if threads else "") for name, threads in found]
+    several = " Times of different machines or threads do not compare." if texts[1:] else ""
+    return f"Measured on {'; '.join(texts)}.{several}" if texts else ""
 
 
 def made() -> str:

@@ -224,7 +224,7 @@ function renderGallery(host) {
     html("div", { class: "controls screen" },
       ...(data.gallery.length > 1 ? [choice("picture", data.gallery.map((name, i) => [i, name]), gallery.entry, (v) => { gallery.entry = Number(v); renderGallery(host); })] : []),
       ...(entry.targets.length > 1 ? [choice("rate aimed at", entry.targets.map((t, i) => [i, bppText(t.bpp)]), gallery.target, (v) => { gallery.target = Number(v); renderGallery(host); })] : [])),
-    html("p", { class: "note" }, `${entry.name}, at ${bppText(target.bpp)} (${bytesText(target.bytes)}) or as close below as each codec comes. ${entry.shown}`),
+    html("p", { class: "note" }, (data.groups.length ? `${entry.name}, at ${bppText(target.bpp)} (${bytesText(target.bytes)}) or as close below as each codec comes. ` : "") + entry.shown),
     html("div", { class: "viewer" }, slider, sides),
     html("ul", { class: "cards" }, ...items.map((it, i) => card(it, it === right, () => pick("right")(i)))),
     ...(target.failed.length ? [html("p", { class: "warning" }, `Not coded: ${target.failed.map((f) => `${f.name} (${f.error})`).join("; ")}`)] : []));
