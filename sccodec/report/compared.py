@@ -66,7 +66,9 @@ class Comparisons:
 
 def check_anchor(groups: Sequence[Group], name: str) -> None:
     """Raise BadInput, which lists the known, for an anchor that no data set has; "" leaves the choice open."""
-    known = [m.name for g in groups for m in (*g.series, *g.references)] + [s.base for g in groups for s in g.series]
+    series = [s for g in groups for s in g.series]
+    references = [r.name for g in groups for r in g.references]
+    known = [*(s.name for s in series), *(s.base for s in series), *references]
     if name and name not in known:
         raise BadInput(f"no curve is named {name!r}; there are: {', '.join(dict.fromkeys(known))}")
 
