@@ -120,7 +120,10 @@ def _rounded(values: Whole, shift: int) -> Picture:
 def _halved(values: Whole) -> Whole:
     """Half as many rows, times 64, of rows with a margin of 2 on both sides."""
     n = (len(values) - len(_HALVE)) // 2 + 1
-    return sum((tap * values[i : i + 2 * n : 2] for i, tap in enumerate(_HALVE)), np.int32(0))
+    total = np.zeros_like(values[: 2 * n : 2])
+    for i, tap in enumerate(_HALVE):
+        total += tap * values[i : i + 2 * n : 2]
+    return total
 
 
 def _doubled(small: Picture, rows: slice, width: int) -> Whole:

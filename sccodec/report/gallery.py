@@ -49,7 +49,7 @@ class Shown:
     @property
     def bpp(self) -> float:
         height, width = self.picture.shape[:2]
-        return 8 * len(self.data) / (width * height)
+        return float(8 * len(self.data) / (width * height))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A codec without a model: deflated samples, exact unless a quality coarsens them. It lets container, dispatch and command line be tested alone."""
+"""A codec without a model, deflated samples that a quality coarsens, to test container and command line alone."""
 
 from __future__ import annotations
 
