@@ -108,7 +108,9 @@ def save(target: Path | BinaryIO, picture: Picture, suffix: str = ".png") -> Non
     Raises BadInput where the format cannot hold the picture, OSError where the target cannot be written.
     """
     target_format = format_of(suffix)
-    options: dict[str, int] = {"quality": 95, "subsampling": 0} if target_format == "JPEG" else {}
+    # zlib's quickest level takes a quarter of the time of its default, and photographs are no larger for it.
+    known = {"JPEG": {"quality": 95, "subsampling": 0}, "PNG": {"compress_level": 1}}
+    options: dict[str, int] = known.get(target_format, {})
     height, width = picture.shape[:2]
     if target_format in ("JPEG", "MPO") and max(width, height) > _JPEG_SIDE:
         # libjpeg would print a line of its own.
