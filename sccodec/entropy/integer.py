@@ -224,6 +224,6 @@ def fixed_point(
     return fixed, offset, input_bits + weight_bits - output_bits, output_bits
 
 
-def room(x: NDArray[Any]) -> int:
-    """How many fractional bits values like x [...] may have in 16 bits, headroom included."""
-    return min(15, int(np.floor(np.log2(LIMIT / (HEADROOM * max(float(np.abs(x).max()), 1e-6))))))
+def room(x: NDArray[Any], headroom: float = HEADROOM) -> int:
+    """How many fractional bits values like x [...] may have in 16 bits, up to ``headroom`` times the largest."""
+    return min(15, int(np.floor(np.log2(LIMIT / (headroom * max(float(np.abs(x).max()), 1e-6))))))
