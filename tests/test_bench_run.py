@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -125,7 +126,13 @@ def test_control_c_keeps_what_is_finished(folder: Path) -> None:
     command = [sys.executable, "-m", "sccodec", "bench", "--dataset", "set", "-o", "rows.jsonl", *CHEAP]
     command += ["-m", "jpeg:q=10", "-m", f"jpeg:program={slow}"]
     running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell starts what runs in its background with the signal ignored, and that would be passed on.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         path, until = folder / "rows.jsonl", time.monotonic() + 60
