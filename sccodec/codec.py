@@ -12,7 +12,7 @@ import importlib
 import pkgutil
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -102,6 +102,32 @@ class Info:
     overhead_bytes: int
     sections: list[tuple[str, float]]
     details: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of_stream(
+        codec: str,
+        variant: str,
+        data: bytes,
+        file: container.Container,
+        bits: Mapping[str, float],
+        details: dict[str, Any],
+    ) -> Info:
+        """Of a .scc file whose payload is one range-coded stream.
+
+        bits: of every section, and of the check symbol as ``check``, as the stream's Reader counted them.
+        """
+        return Info(
+            codec=codec,
+            variant=variant,
+            tag=file.tag.hex(),
+            width=file.width,
+            height=file.height,
+            file_bytes=len(data),
+            bpp=8 * len(data) / (file.width * file.height),
+            overhead_bytes=container.overhead_bytes(file) + round(bits["check"] / 8),
+            sections=[(name, n_bits / 8) for name, n_bits in bits.items() if name != "check"],
+            details=details,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: sections as objects with `name` and `bytes`."""

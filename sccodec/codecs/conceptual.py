@@ -245,25 +245,13 @@ class Conceptual:
     def info(self, data: bytes, options: Options) -> Info:
         file, model, reader, found, _, _ = self.read(data, options.max_pixels)
         setting = Setting.from_byte(file.params)
-        check_bytes = reader.bits.pop("check") / 8
-        sections = [(name, bits / 8) for name, bits in reader.bits.items()]
-        return Info(
-            codec=self.name,
-            variant=model.bundle.variant,
-            tag=file.tag.hex(),
-            width=file.width,
-            height=file.height,
-            file_bytes=len(data),
-            bpp=8 * len(data) / (file.width * file.height),
-            overhead_bytes=container.overhead_bytes(file) + round(check_bytes),
-            sections=sections,
-            details={
-                "working_size": model.size,
-                "map_size": list(model.map_shape(setting)),
-                "step_exponent": setting.exponent,
-                "labels_present": sorted(found.labels.tolist()),
-            },
-        )
+        details = {
+            "working_size": model.size,
+            "map_size": list(model.map_shape(setting)),
+            "step_exponent": setting.exponent,
+            "labels_present": sorted(found.labels.tolist()),
+        }
+        return Info.of_stream(self.name, model.bundle.variant, data, file, reader.bits, details)
 
 
 def choose_labels(logits: Floats, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
