@@ -15,7 +15,8 @@ from measuring import RESULTS, write_json
 from torch.utils.flop_counter import FlopCounterMode
 
 from sccodec import bundle
-from sccodec.networks.hyperprior import STRIDE, Distributions, HyperpriorConfig, build
+from sccodec.entropy.hyperprior import STRIDE
+from sccodec.networks.hyperprior import Distributions, HyperpriorConfig, build
 
 HEIGHT, WIDTH = 512, 768
 

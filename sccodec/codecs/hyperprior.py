@@ -30,6 +30,7 @@ from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.entropy.hyperprior import (
     HYPER_STRIDE,
     QUALITY_LEVELS,
+    STRIDE,
     GridCoder,
     HyperpriorModel,
     IntegerDistributions,
@@ -38,7 +39,6 @@ from sccodec.entropy.hyperprior import (
 )
 from sccodec.errors import BadInput, ModelMismatch
 
-STRIDE = 16
 TILE = 64  # latents a side
 BITSTREAM = 1
 DEFAULT_QUALITY = 50.0
@@ -182,19 +182,8 @@ class Hyperprior:
 
     def info(self, data: bytes, options: Options) -> Info:
         file, model, reader, _ = self.read(data, options)
-        check_bytes = reader.bits.pop("check") / 8
-        return Info(
-            codec=self.name,
-            variant=model.bundle.variant,
-            tag=file.tag.hex(),
-            width=file.width,
-            height=file.height,
-            file_bytes=len(data),
-            bpp=8 * len(data) / (file.width * file.height),
-            overhead_bytes=container.overhead_bytes(file) + round(check_bytes),
-            sections=[(name, bits / 8) for name, bits in reader.bits.items()],
-            details={"quality": round(100 * file.params / QUALITY_LEVELS, 1)},
-        )
+        details = {"quality": round(100 * file.params / QUALITY_LEVELS, 1)}
+        return Info.of_stream(self.name, model.bundle.variant, data, file, reader.bits, details)
 
 
 def analyse_tile(model: Model, image: Picture, rows: slice, columns: slice) -> Floats:

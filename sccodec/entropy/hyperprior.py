@@ -28,8 +28,12 @@ from sccodec.errors import Corrupt, ModelMismatch
 
 Ints = NDArray[Any]
 
-GROUPS = 4
+STRIDE = 16
+"""Pixels a latent position stands for."""
 HYPER_STRIDE = 4
+"""Latent positions a position of z stands for."""
+GROUPS = 4
+"""Quarters of the channels, and pixels of a 2x2 cell."""
 LATENT_BITS = 4
 Z_BITS = 8
 OUTPUT_BITS = 8

@@ -25,16 +25,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sccodec.entropy.hyperprior import GROUPS
 from sccodec.entropy.tables import SCALE_RANGE, scale_ratio
 
 PATCH = 8
 """Pixels of a patch, which becomes one position of the first feature map."""
-STRIDE = 16
-"""Pixels a latent position stands for."""
-HYPER_STRIDE = 4
-"""Latent positions a position of z stands for."""
-GROUPS = 4
-"""Quarters of the channels, and pixels of a 2x2 cell."""
 ANCHORS = 9
 """Qualities with gain vectors of their own, evenly spaced over 0..100."""
 LEAK = 0.125

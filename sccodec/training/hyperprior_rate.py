@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sccodec.entropy.hyperprior import GROUPS
 from sccodec.entropy.tables import SCALE_COUNT, scale_ratio
-from sccodec.networks.hyperprior import GROUPS, Distributions, Gains, anchor_weights
+from sccodec.networks.hyperprior import Distributions, Gains, anchor_weights
 from sccodec.training.estimator import LOWEST_SCALE, SCALE_RATIO, EntropyModels, round_through
 
 LEAST_LIKELIHOOD = 1e-9  # as compressai's densities have it: bits are finite however far out a value lies
