@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NOT_ASKED = "not asked for"
 EQUAL = "the pictures are equal"
+KEPT_PIXELS = 2**20
+"""Of a reference whose features are kept from one comparison to the next: half a gigabyte of them."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,11 @@ class LocalGauge:
         self._device = device
         self._reference: Picture | None = None
         self._learned: dict[str, Any] = {}
+        self._features: dict[str, Any] = {}
 
     def refer(self, picture: Picture) -> None:
         self._reference = picture
+        self._features.clear()
 
     def measure(self, decoded: Picture, names: Sequence[str]) -> Measured:
         measured = Measured()
@@ -123,7 +127,10 @@ class LocalGauge:
                 raise BadInput("LPIPS needs pictures of at least 32x32 pixels")
             if name not in self._learned:
                 self._learned[name] = perceptual.LPIPS(trunk_of(name)).to(self._device)
-            return perceptual.lpips(self._learned[name], self._reference, decoded)
+            metric = self._learned[name]
+            if name not in self._features and decoded.shape[0] * decoded.shape[1] <= KEPT_PIXELS:
+                self._features[name] = perceptual.features_of(metric, self._reference)
+            return perceptual.lpips(metric, self._reference, decoded, self._features.get(name))
         compute: Callable[[Picture, Picture], float] = getattr(image, name)
         return compute(self._reference, decoded)
 
