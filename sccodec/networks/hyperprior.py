@@ -172,10 +172,18 @@ class Analysis(nn.Module):
         self.coarse = nn.ModuleList(block(config.latents) for _ in range(coarse))
 
     def forward(self, x: Tensor, factor: Tensor) -> Tensor:
+        return self.latents(self.features(x, factor))
+
+    def features(self, x: Tensor, factor: Tensor) -> Tensor:
+        """At 1/8, [B, channels, H/8, W/8]."""
         h: Tensor = self.embed(F.pixel_unshuffle(x - 0.5, PATCH))
         for i, block in enumerate(self.fine):
             h = block(h if i != 1 else h * factor)
-        h = self.down(F.pixel_unshuffle(h, 2))
+        return h
+
+    def latents(self, features: Tensor) -> Tensor:
+        """y of features at 1/8."""
+        h: Tensor = self.down(F.pixel_unshuffle(features, 2))
         for block in self.coarse:
             h = block(h)
         return h
@@ -193,13 +201,21 @@ class Synthesis(nn.Module):
         self.draw = nn.Conv2d(config.channels, 3 * PATCH**2, 1)
 
     def forward(self, y_hat: Tensor, factor: Tensor) -> Tensor:
+        return self.picture(self.features(y_hat, factor))
+
+    def features(self, y_hat: Tensor, factor: Tensor) -> Tensor:
+        """At 1/8, [B, channels, 2h, 2w]."""
         h = y_hat
         for block in self.coarse:
             h = block(h)
         h = F.pixel_shuffle(self.up(h), 2)
         for i, block in enumerate(self.fine):
             h = block(h if i != 1 else h * factor)
-        return F.pixel_shuffle(self.draw(h), PATCH) + 0.5
+        return h
+
+    def picture(self, features: Tensor) -> Tensor:
+        """What features at 1/8 depict."""
+        return F.pixel_shuffle(self.draw(features), PATCH) + 0.5
 
 
 class HyperAnalysis(nn.Module):
