@@ -311,6 +311,17 @@ def test_options_out_of_range_are_refused(options: str) -> None:
         sccodec.encode(scene(64, 64), f"bpg:{options}")
 
 
+def test_without_pillow_heif(monkeypatch: pytest.MonkeyPatch, files: list[bytes]) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for use in (
+        lambda: sccodec.encode(scene(64, 64), "bpg"),
+        lambda: sccodec.decode(files[0]),
+        lambda: sccodec.info(files[0]),
+    ):
+        with pytest.raises(CodecUnavailable, match="pip install pillow-heif"):
+            use()
+
+
 def test_quality_and_qp_are_one_thing() -> None:
     with pytest.raises(BadInput, match="twice"):
         sccodec.encode(scene(64, 64), "bpg:qp=30", 50)
@@ -414,7 +425,12 @@ def test_a_program_encodes_where_it_is_asked_for(files: list[bytes], tmp_path: P
     copy = f"shutil.copy({str(prepared)!r}, a[a.index('-o') + 1])"
     lines = f"import shutil\nprint('BPG Image Encoder version 0')\nif '-o' in a: {copy}"
     named = program(tmp_path / "encoder", lines)
-    assert sccodec.encode(scene(9, 9), f"bpg:qp=40,program={named}") == files[0]
+    assert sccodec.encode(scene(66, 64), f"bpg:qp=40,program={named}") == files[0]
+    with pytest.raises(CodecUnavailable, match="64x66 pixels of a picture of 9x9"):
+        sccodec.encode(scene(9, 9), f"bpg:qp=40,program={named}")
+    small = replace(bpg_file.parse(files[0]), width=9, height=9)
+    prepared.write_bytes(bpg_file.serialise(small))
+    assert sccodec.encode(scene(9, 9), f"bpg:qp=40,program={named}") == prepared.read_bytes()
     silent = program(tmp_path / "silent", "")
     with pytest.raises(CodecUnavailable, match="silent"):
         sccodec.encode(scene(64, 64), f"bpg:program={silent}")

@@ -345,6 +345,26 @@ def test_sizes_that_are_only_claimed(scene: Picture) -> None:
                 read(data)
 
 
+def test_a_size_of_nothing_is_damage(name: str, scene: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries pass on what the file states: an AVIF of 0 columns, for one."""
+    data, found = sccodec.encode(scene, name), native(name)
+    for stated in ((0, 48), (64, 0)):
+        monkeypatch.setattr(found, "size", lambda data, stated=stated: stated)
+        for read in (found.decode, found.info):
+            with pytest.raises(Corrupt, match="without pixels"):
+                read(data, Options())
+
+
+def test_an_avif_that_states_no_size(scene: Picture) -> None:
+    """Pillow and libavif open it, as one of 0x0 pixels."""
+    if not features.check("avif"):
+        pytest.skip("this Pillow was built without AVIF")
+    data = sccodec.encode(scene, "avif").replace(b"ispe", b"free")
+    for read in (sccodec.decode, sccodec.info):
+        with pytest.raises(Corrupt):
+            read(data)
+
+
 def test_a_codec_reads_its_own_format_only(name: str, scene: Picture) -> None:
     other = sccodec.encode(scene, "png" if name != "png" else "webp")
     for data in (other, b""):
@@ -424,8 +444,12 @@ def program(tmp_path: Path) -> Path:
         "    sys.exit('no such\\nluck')\n"
         "if sys.argv[2] == '14':\n"
         "    sys.exit(print('no picture'))\n"
-        "quality, chroma = int(sys.argv[2]), {'2x2': 2, '1x1': 0}[sys.argv[4]]\n"
         "image = Image.open(sys.stdin.buffer)\n"
+        "if sys.argv[2] == '15':\n"
+        "    sys.exit(image.resize((7, 9)).save(sys.stdout.buffer, 'JPEG'))\n"
+        "if sys.argv[2] == '16':\n"
+        "    sys.exit(sys.stdout.buffer.write(b'\\xff\\xd8\\xff\\xe0') and 0)\n"
+        "quality, chroma = int(sys.argv[2]), {'2x2': 2, '1x1': 0}[sys.argv[4]]\n"
         "image.save(sys.stdout.buffer, 'JPEG', quality=quality, subsampling=chroma, optimize='-optimize' in sys.argv)\n"
     )
     path.chmod(0o755)
@@ -442,8 +466,9 @@ def test_a_program_writes_jpeg(program: Path, scene: Picture, monkeypatch: pytes
     assert sccodec.encode(scene, f"jpeg:program={program.name}") == sccodec.encode(scene, "jpeg")
     with pytest.raises(BadInput, match="exit code 1: no such luck"):
         sccodec.encode(scene, f"jpeg:program={program}", 13)
-    with pytest.raises(CodecUnavailable, match="wrote no JPEG"):
-        sccodec.encode(scene, f"jpeg:program={program}", 14)
+    for quality, why in ((14, "wrote no JPEG"), (15, "7x9 pixels of a picture of 64x48"), (16, "cut short")):
+        with pytest.raises(CodecUnavailable, match=why):
+            sccodec.encode(scene, f"jpeg:program={program}", quality)
 
 
 def test_a_program_that_is_missing(tmp_path: Path, scene: Picture) -> None:
@@ -467,6 +492,14 @@ def test_jpeg_xl_without_imagecodecs(scene: Picture, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(CodecUnavailable, match="imagecodecs"):
         sccodec.encode(scene, "jpegxl")
+
+
+def test_heic_without_pillow_heif(scene: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sccodec.encode(scene, "heic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for use in (lambda: sccodec.encode(scene, "heic"), lambda: sccodec.decode(data), lambda: sccodec.info(data)):
+        with pytest.raises(CodecUnavailable, match="pip install pillow-heif"):
+            use()
 
 
 # --- the command line

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sccodec.codecs import _bpg_hevc as hevc
+from sccodec.codecs._native import pillow_heif
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt
 
 Planes = npt.NDArray[np.uint8]
@@ -41,14 +42,11 @@ def encode(planes: Planes, qp: int, *, halve: bool) -> tuple[hevc.Sequence, list
 
     halve: chroma by 2x2. qp: 0 to 51. Raises CodecUnavailable, or BadInput for a picture that x265 does not take.
     """
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise CodecUnavailable(f"BPG needs pillow-heif: {error}") from error
+    library = pillow_heif("BPG")
     height, width = planes.shape[:2]
     file = io.BytesIO()
     try:
-        pillow_heif.encode(
+        library.encode(
             "RGB",
             (width, height),
             np.ascontiguousarray(planes[..., _CHANNELS]).data,
@@ -68,12 +66,9 @@ def encode(planes: Planes, qp: int, *, halve: bool) -> tuple[hevc.Sequence, list
 
 def decode(sequence: hevc.Sequence, nals: list[bytes]) -> Planes:
     """Planes [h, w, 3], or [h, w] of a grey picture, at full size: halved chroma is repeated. Raises Corrupt."""
+    library = pillow_heif("BPG")
     try:
-        import pillow_heif
-    except ImportError as error:
-        raise CodecUnavailable(f"BPG needs pillow-heif: {error}") from error
-    try:
-        file = pillow_heif.open_heif(io.BytesIO(write_heif(sequence, nals)))
+        file = library.open_heif(io.BytesIO(write_heif(sequence, nals)))
         decoded = np.asarray(file)
     except (ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
         raise Corrupt(f"the file is damaged: its HEVC data cannot be decoded: {one_line(error)}") from error

@@ -18,7 +18,7 @@ from PIL import Image
 
 from sccodec import container, formats, image
 from sccodec.codec import Info, Notice, Options, Picture, Spec
-from sccodec.errors import BadInput, Corrupt, SccodecError, TooLarge
+from sccodec.errors import BadInput, CodecUnavailable, Corrupt, SccodecError, TooLarge
 
 Result = TypeVar("Result")
 
@@ -152,6 +152,8 @@ class Native:
             raise Corrupt(f"the file is not one of {self.name}")
         formats.check_whole(data)
         width, height = decoding(lambda: self.size(data))
+        if min(width, height) < 1:
+            raise Corrupt("the file is damaged: it states a picture without pixels")
         if too_much := container.excess(width, height, options.max_pixels):
             raise TooLarge(f"the file states {too_much}")
         return width, height
@@ -201,6 +203,22 @@ def pillow_and(feature: str, library: str) -> str:
     from PIL import __version__, features
 
     return f"Pillow {__version__}, {library} {features.version(feature) or 'of unknown version'}"
+
+
+def pillow_heif(codec: str) -> Any:
+    """The package, which is imported for HEVC alone; raises CodecUnavailable."""
+    try:
+        import pillow_heif as library
+    except ImportError as error:
+        raise CodecUnavailable(f"{codec} needs pillow-heif: {said(error)}; pip install pillow-heif") from None
+    return library
+
+
+def pillow_heif_and_x265(codec: str) -> str:
+    """pillow-heif's version, and those of what it was built with; raises CodecUnavailable."""
+    library = pillow_heif(codec)
+    found = library.libheif_info()
+    return f"pillow-heif {library.__version__}, libheif {found.get('libheif')}, {found.get('HEIF')}"
 
 
 def nearest(value: float) -> int:

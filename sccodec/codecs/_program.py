@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
+from sccodec.codec import Picture
 from sccodec.codecs._native import said
 from sccodec.errors import BadInput, CodecUnavailable
 
@@ -33,6 +34,13 @@ def find(program: str) -> str:
     if found is None:
         raise CodecUnavailable(f"the program {program!r} is not there: install it, or name it by program=PATH")
     return found
+
+
+def check_size(program: str, picture: Picture, width: int, height: int) -> None:
+    """Raise CodecUnavailable where the file that a program wrote of a picture states another size."""
+    if picture.shape[:2] != (height, width):
+        given = f"{picture.shape[1]}x{picture.shape[0]}"
+        raise CodecUnavailable(f"{program} made a file of {width}x{height} pixels of a picture of {given}")
 
 
 def first_line(program: str, *arguments: str) -> str:

@@ -41,8 +41,8 @@ from sccodec.codecs._bpg_file import (
     picture_of,
     serialise,
 )
-from sccodec.codecs._native import Asked, Native, ignore
-from sccodec.codecs._program import first_line, run
+from sccodec.codecs._native import Asked, Native, ignore, pillow_heif_and_x265
+from sccodec.codecs._program import check_size, first_line, run
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
 
 WORST_QP, BEST_QP = 51, 8
@@ -115,10 +115,7 @@ class BpgCodec(Native):
         program = dict(spec.options).get("program")
         if program is not None:
             return f"{program}, {first_line(program, '-h')}"
-        import pillow_heif
-
-        found = pillow_heif.libheif_info()
-        return f"pillow-heif {pillow_heif.__version__}, libheif {found.get('libheif')}, {found.get('HEIF')}"
+        return pillow_heif_and_x265("BPG")
 
 
 def by_program(program: str, picture: Picture, qp: int, chroma: str) -> bytes:
@@ -129,9 +126,10 @@ def by_program(program: str, picture: Picture, qp: int, chroma: str) -> bytes:
         run(program, ["-q", str(qp), "-f", chroma, "-b", "8", "-o", str(target), str(source)], b"")
         data = target.read_bytes() if target.exists() else b""
     try:
-        parse(data)
+        file = parse(data)
     except BadStream as error:
         raise CodecUnavailable(f"{program} wrote no BPG file: {error}") from None
+    check_size(program, picture, file.width, file.height)
     return data
 
 

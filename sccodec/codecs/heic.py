@@ -13,8 +13,8 @@ from __future__ import annotations
 import io
 
 from sccodec import formats
-from sccodec.codec import Notice, Picture, Spec
-from sccodec.codecs._native import Asked, Native
+from sccodec.codec import Notice, Options, Picture, Spec
+from sccodec.codecs._native import Asked, Native, pillow_heif, pillow_heif_and_x265
 
 WORST_QP, BEST_QP = 51, 8
 X265 = {
@@ -37,15 +37,22 @@ class Heic(Native):
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
         qp = asked.whole_scale("qp", 0, 51, lambda q: WORST_QP - (WORST_QP - BEST_QP) * q / 100, 50)
         chroma = asked.chroma("444", "420")
-        import pillow_heif
-
+        library = pillow_heif("HEIC")
         height, width = picture.shape[:2]
         buffer = io.BytesIO()
         parameters = X265 | {"x265:qp": str(qp)}
-        pillow_heif.encode(
+        library.encode(
             "RGB", (width, height), picture.tobytes(), buffer, quality=50, chroma=int(chroma), enc_params=parameters
         )
         return buffer.getvalue()
+
+    def read(self, data: bytes, options: Options) -> Picture:
+        pillow_heif("HEIC")
+        return super().read(data, options)
+
+    def size(self, data: bytes) -> tuple[int, int]:
+        pillow_heif("HEIC")
+        return super().size(data)
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the coded data."""
@@ -57,10 +64,7 @@ class Heic(Native):
         return [100 * i / steps for i in range(steps + 1)]
 
     def made_by(self, spec: Spec) -> str:
-        import pillow_heif
-
-        found = pillow_heif.libheif_info()
-        return f"pillow-heif {pillow_heif.__version__}, libheif {found.get('libheif')}, {found.get('HEIF')}"
+        return pillow_heif_and_x265("HEIC")
 
 
 def codec() -> Heic:
