@@ -81,10 +81,13 @@ class Estimator:
 class FloatPriors:
     """The priors of the traversal as torch networks, for the Estimator.
 
+    detail: None for a codec without that layer.
     steps: exponents [B] of the quantisation step of each picture, on the networks' device.
     """
 
-    def __init__(self, texture: TexturePrior, detail: DetailPrior, steps: Tensor, found: regions.Regions) -> None:
+    def __init__(
+        self, texture: TexturePrior, detail: DetailPrior | None, steps: Tensor, found: regions.Regions
+    ) -> None:
         self.texture_prior, self.detail_prior = texture, detail
         self.found = found
         self.labels = torch.from_numpy(found.labels).to(steps.device)
@@ -120,6 +123,7 @@ class FloatPriors:
         pictures = len(self.steps)
         position = torch.from_numpy(regions.cell_positions(pictures, cells)).to(t_hat.device)
         share = weights @ F.one_hot(self.labels, self.texture_prior.config.classes).to(t_hat)
+        assert self.detail_prior is not None, "there is no detail layer"
         mean, scale = self.detail_prior(share, weights @ self.textures(t_hat), position)
         exponent, step = self.step(self.cell_pictures(cells))
         return mean / step, scale - exponent

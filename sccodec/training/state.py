@@ -55,6 +55,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[str]:
     """Load each network that the files hold whole, a later file before an earlier; gives their names.
 
+    Bounds stay the network's own: half precision has no likelihoods as small as they are.
+
     Raises BadInput where there is none, or where its shapes are not the recipe's.
     """
     found: dict[str, Tensor] = {}
@@ -62,7 +64,8 @@ def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[
         found |= read_weights(path)
     loaded = []
     for network, module in modules.items():
-        here = {name: found.get(f"{network}.{name}") for name in module.state_dict()}
+        own = module.state_dict()
+        here = {k: v if k.endswith(".bound") else found.get(f"{network}.{k}") for k, v in own.items()}
         weights = {name: value for name, value in here.items() if value is not None}
         if len(weights) == len(here):
             try:
