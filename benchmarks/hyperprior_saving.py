@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sccodec import bundle
-from sccodec.codecs.conceptual import Model, Setting, traverse
+from sccodec.codecs._conceptual_faces import Model, Setting, traverse
 from sccodec.entropy.coder import Writer
 from sccodec.entropy.priors import IntegerPriors, LatentCoder
 from sccodec.entropy.tables import scales

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from sccodec import bundle
-from sccodec.codecs.conceptual import Conceptual, Model, Setting, traverse
+from sccodec.codecs._conceptual_faces import Model, Setting, traverse
 from sccodec.entropy.priors import step_factors
 from sccodec.networks.conceptual import ConceptualConfig
 from sccodec.networks.label_context import from_state
@@ -82,7 +82,7 @@ def compare(
 ) -> tuple[float, float]:
     """Bits of the stream, flush and check symbol included, and of the Estimator."""
     labels, found, t, w = model.analyse(image, setting)
-    stream = Conceptual().write(model, setting, labels, found, t, w)
+    stream = model.write(setting, labels, found, t, w)
     texture, detail, entropy = networks
     step = step_factors(setting.exponent)[0] / 256
     estimator = Estimator(entropy)

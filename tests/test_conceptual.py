@@ -15,6 +15,7 @@ import pytest
 
 import sccodec
 from sccodec import bundle, codec, container
+from sccodec.codecs import _conceptual_faces as faces
 from sccodec.codecs import conceptual
 from sccodec.entropy.integer import IntegerNetwork, Layer
 from sccodec.entropy.priors import step_factors
@@ -51,42 +52,42 @@ def test_files_decode_to_their_size_and_write_the_same_bytes_twice(
 
 def test_what_is_read_is_what_was_written() -> None:
     """Symbols, not pixels: the latents of the Reader are the encoder's, rounded about the same means."""
-    made = conceptual.Conceptual()
-    model = conceptual.Model(bundle.default("conceptual", "tiny"))
-    setting = conceptual.Setting(2, -6)
+    model = faces.Model(bundle.default("conceptual", "tiny"))
+    setting = faces.Setting(2, -6)
     labels, found, t, detail = model.analyse(picture(64, 64), setting)
-    payload = made.write(model, setting, labels, found, t, detail)
+    payload = model.write(setting, labels, found, t, detail)
     file = container.Container(model.bundle.tag, 64, 64, setting.to_byte(), payload)
-    _, _, reader, found_again, t_hat, detail_hat = made.read(container.serialise(file))
-    assert np.array_equal(found.index, found_again.index)
+    got = model.read(file)
+    assert np.array_equal(found.index, got.found.index)
     assert np.array_equal(codec.labels(container.serialise(file)), labels)
     half_step = (step_factors(setting.exponent)[0] / 256) / 2
-    for sent, got in ((t, t_hat), (detail, detail_hat)):
-        assert sent.shape == got.shape
+    for sent, read in ((t, got.t), (detail, got.detail)):
+        assert sent.shape == read.shape
         # A base unit has 16ths, and so has a mean: their rounding comes on top of half a step.
-        assert np.abs(sent - got).max() <= half_step + 2 / 16
-    assert sum(reader.bits.values()) / 8 <= len(payload) + 1
+        assert np.abs(sent - read).max() <= half_step + 2 / 16
+    assert sum(got.reader.bits.values()) / 8 <= len(payload) + 1
 
 
 def test_settings_fit_a_byte() -> None:
-    settings = [conceptual.Setting(f, k) for f in conceptual.FACTORS for k in range(-32, 32)]
-    assert [conceptual.Setting.from_byte(s.to_byte()) for s in settings] == settings
+    settings = [faces.Setting(f, k) for f in faces.FACTORS for k in range(-32, 32)]
+    assert [faces.Setting.from_byte(s.to_byte()) for s in settings] == settings
     with pytest.raises(Corrupt):
-        conceptual.Setting.from_byte(255)
+        faces.Setting.from_byte(255)
 
 
 def test_quality_never_coarsens_as_it_rises() -> None:
-    settings = [conceptual.Setting.of_quality(q / 2) for q in range(201)]
+    settings = [faces.Setting.of_quality(q / 2) for q in range(201)]
     for before, after in zip(settings[:-1], settings[1:], strict=True):
         assert after.exponent <= before.exponent and after.factor <= before.factor
     assert settings[0].factor == 8 and settings[-1].factor == 2
-    assert conceptual.Setting.of_quality(None) == conceptual.Setting.of_quality(50)
+    assert faces.Setting.of_quality(None) == faces.Setting.of_quality(50)
 
 
 def test_a_perturbed_prior_is_noticed() -> None:
     """What would happen if a machine computed another scale: an error, not another picture."""
     data = sccodec.encode(picture(64, 64), "conceptual:tiny", 100)
-    model = conceptual.Model(bundle.find(container.parse(data).tag))
+    model = faces.Model(bundle.find(container.parse(data).tag))
+    assert model.priors.detail is not None
     last = model.priors.detail.layers[-1]
     moved = last.bias.copy()
     moved[len(moved) // 2 :] += 3 << (last.shift + 8)
@@ -95,24 +96,18 @@ def test_a_perturbed_prior_is_noticed() -> None:
         model.priors.detail.input_bits,
         model.priors.detail.output_bits,
     )
-
-    class Perturbed(conceptual.Conceptual):
-        def open(self, tag: bytes) -> conceptual.Model:
-            opened = super().open(tag)
-            opened.priors = replace(opened.priors, detail=network)
-            return opened
-
     assert sccodec.decode(data).shape == (64, 64, 3)
-    for read in (Perturbed().decode, Perturbed().labels, Perturbed().info):
+    model.priors = replace(model.priors, detail=network)
+    for read in (model.decode, model.labels, model.info):
         with pytest.raises((Desync, Corrupt)):
-            read(data, codec.Options())
+            read(container.parse(data))
 
 
 def test_a_model_of_another_bitstream_is_refused() -> None:
     opened = copy.copy(bundle.default("conceptual", "tiny"))
     opened.bitstream = conceptual.BITSTREAM + 1
     with pytest.raises(ModelMismatch, match="update sccodec"):
-        conceptual.Model(opened)
+        conceptual.model_of(opened)
 
 
 @pytest.mark.parametrize("config", [{}, {"working_size": "wide"}, {"working_size": 64, "classes": None}, []])
@@ -120,7 +115,7 @@ def test_a_model_without_its_configuration_is_refused(config: object) -> None:
     opened = copy.copy(bundle.default("conceptual", "tiny"))
     opened.config = config
     with pytest.raises(ModelMismatch, match="configuration"):
-        conceptual.Model(opened)
+        conceptual.model_of(opened)
 
 
 def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,11 +134,12 @@ def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None
 SCRIPT = """
 import hashlib, sys
 import numpy as np
-from sccodec import codec
-from sccodec.codecs.conceptual import Conceptual
-data = open(sys.argv[1], "rb").read()
-_, _, _, found, t, detail = Conceptual().read(data)
-print(hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in (found.index, t, detail))).hexdigest())
+from sccodec import bundle, container
+from sccodec.codecs.conceptual import model_of
+file = container.parse(open(sys.argv[1], "rb").read())
+got = model_of(bundle.find(file.tag)).read(file)
+arrays = (got.found.index, got.t, got.detail)
+print(hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest())
 """
 
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sccodec.training.compressai_priors", exc_type=ImportError)
 
 from sccodec import regions  # noqa: E402
-from sccodec.codecs.conceptual import traverse  # noqa: E402
+from sccodec.codecs._conceptual_faces import traverse  # noqa: E402
 from sccodec.entropy.coder import Reader, Writer  # noqa: E402
 from sccodec.entropy.priors import IntegerPriors, LatentCoder, step_factors  # noqa: E402
 from sccodec.networks.conceptual import ConceptualConfig  # noqa: E402

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec import regions
-from sccodec.codecs.conceptual import BITSTREAM, DETAIL_STRIDE, pool
+from sccodec.codecs._conceptual_faces import BITSTREAM, DETAIL_STRIDE
+from sccodec.codecs._conceptual_textures import pool
 from sccodec.entropy import tables
 from sccodec.entropy.integer import quantise
 from sccodec.entropy.priors import (

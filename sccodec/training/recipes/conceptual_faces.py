@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sccodec import regions
-from sccodec.codecs.conceptual import traverse
+from sccodec.codecs._conceptual_faces import traverse
 from sccodec.errors import BadInput
 from sccodec.labels import downsample_labels
 from sccodec.metrics.perceptual import LPIPS

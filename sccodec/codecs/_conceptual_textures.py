@@ -1,0 +1,76 @@
+"""Labels and textures of the conceptual codec: what its bitstreams have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sccodec.engine import Runner
+from sccodec.errors import BadInput
+from sccodec.regions import Regions
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def traverse_textures(coder: Any, priors: Any, found: Regions, z: Any, t: Any) -> Any:
+    """Code hyperprior and textures, in this order, with whichever coder is given.
+
+    Writer and Estimator take the latents z [K, hyper] and t [K, textures], the latter in quantisation steps; a Reader
+    takes None for each. Gives the decoded textures, in steps.
+    """
+    z_hat = coder.factorized("hyper", z, len(found.labels))
+    parts: list[Any] = []
+    for rows in found.passes:
+        mean, scale = priors.texture(z_hat, rows, found.parents[rows], parts)
+        parts.append(coder.gaussian("textures", None if t is None else t[rows], mean, scale))
+    return priors.join(parts)
+
+
+def analyse_rows(network: Runner, t: Floats, labels: npt.NDArray[Any], classes: int) -> npt.NDArray[np.float64]:
+    """z [K, hyper], not yet rounded, of textures [K, textures] and their labels."""
+    one_hot = np.eye(classes, dtype=np.float32)[labels]
+    (z,) = network.run({"rows": np.concatenate([t.astype(np.float32), one_hot], 1)})
+    return z.astype(np.float64)
+
+
+def choose_labels(logits: Floats, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The most probable class of each sample of a map, uint8 [h, w], from logits [classes, H, W].
+
+    The map is coarser by a whole factor (probabilities are averaged) or twice as fine (logits are interpolated).
+    """
+    classes, height, width = logits.shape
+    h, w = shape
+    if h <= height:
+        odds = np.exp(logits - logits.max(0))
+        odds /= odds.sum(0)
+        scores = odds.reshape(classes, h, height // h, w, width // w).mean((2, 4))
+    else:
+        scores = double(double(logits, 1), 2)
+    if scores.shape[1:] != shape:
+        raise BadInput(f"the label map cannot be brought to {h}x{w}")
+    chosen: npt.NDArray[np.uint8] = scores.argmax(0).astype(np.uint8)
+    return chosen
+
+
+def double(x: Floats, axis: int) -> Floats:
+    """Twice as many samples along an axis, linearly interpolated, edges held."""
+    x = np.moveaxis(x, axis, 0)
+    before, after = np.concatenate([x[:1], x[:-1]]), np.concatenate([x[1:], x[-1:]])
+    pairs = np.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], 1)
+    return np.moveaxis(pairs.reshape(-1, *x.shape[1:]), 0, axis)
+
+
+def pool(features: Floats, found: Regions) -> Floats:
+    """Semantic-wise average pooling: the mean of features [C, H, W] over each region, float32 [K, C]."""
+    channels, height, width = features.shape
+    index = found.index[0]
+    rows, columns = height // index.shape[0], width // index.shape[1]
+    if rows == 0:
+        features = features.repeat(index.shape[0] // height, 1).repeat(index.shape[1] // width, 2)
+    else:
+        index = index.repeat(rows, 0).repeat(columns, 1)
+    member = (index.ravel() == np.arange(len(found.labels))[:, None]).astype(np.float32)
+    means: Floats = (member @ features.reshape(channels, -1).T) / member.sum(1, keepdims=True)
+    return means
