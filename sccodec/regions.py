@@ -103,13 +103,14 @@ def coordinates(height: int, width: int) -> NDArray[Any]:
     return features
 
 
-def noise(height: int, width: int) -> NDArray[Any]:
+def noise(height: int, width: int, top: int = 0, left: int = 0) -> NDArray[Any]:
     """Fixed pseudo-random plane float32 [1, 1, height, width], uniform with unit variance, the same everywhere.
 
-    A hash of the coordinates (the finaliser of MurmurHash3), so that a larger plane continues a smaller one.
+    A hash of the coordinates (the finaliser of MurmurHash3), so that a larger plane continues a smaller one; top and
+    left are where a part of it begins.
     """
-    y = np.arange(height, dtype=np.uint64)[:, None]
-    x = np.arange(width, dtype=np.uint64)[None, :]
+    y = np.arange(top, top + height, dtype=np.uint64)[:, None]
+    x = np.arange(left, left + width, dtype=np.uint64)[None, :]
     h = (y * np.uint64(0x9E3779B1) + x * np.uint64(0x85EBCA77) + np.uint64(0x27D4EB2F)) & np.uint64(0xFFFFFFFF)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
         h ^= h >> np.uint64(shift)

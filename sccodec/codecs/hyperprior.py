@@ -52,27 +52,17 @@ def entropy_of(opened: Bundle) -> HyperpriorModel:
     return HyperpriorModel.from_arrays(opened.arrays("tables.") | opened.arrays("integer."), opened.config)
 
 
-class Model:
-    """A model file of this codec, ready for one quality; ModelMismatch for one of another kind."""
+class Latents:
+    """The latents of a model file at one quality: gain vectors by name, hyper-analysis, the coding of a tile.
 
-    def __init__(self, opened: Bundle, quality: int) -> None:
-        if opened.bitstream != BITSTREAM:
-            raise ModelMismatch(
-                f"{opened.path} is of bitstream version {opened.bitstream}, this sccodec reads {BITSTREAM}: "
-                "update sccodec"
-            )
+    quality: the byte. section: the name under which all bits are counted, or None for two, ``hyper`` and ``latents``.
+    """
+
+    def __init__(self, opened: Bundle, entropy: HyperpriorModel, quality: int, section: str | None = None) -> None:
         self.bundle = opened
+        self.entropy = entropy
         self.quality = quality
-        config = opened.config
-        try:
-            self.entropy = entropy_of(opened)
-            # A block looks one position around itself: those at 1/8 count half a latent each.
-            self.margins = tuple(
-                sum(config[name][i] for i in coarse) + -(-sum(config[name][i] for i in fine) // 2)
-                for name, fine, coarse in (("analysis_blocks", [0], [1]), ("synthesis_blocks", [1], [0]))
-            )
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise ModelMismatch(f"{opened.path} has no configuration that can be used: {error}") from error
+        self.section = section
 
     def vector(self, name: str) -> Floats:
         """A stored vector by quality, interpolated in the log domain, [channels]."""
@@ -82,16 +72,6 @@ class Model:
         mixed = anchors[below] + (place - below) * (anchors[below + 1] - anchors[below])
         vector: Floats = np.exp(mixed).astype(np.float32)
         return vector
-
-    def analyse(self, picture: Picture) -> Floats:
-        """y [h, w, latents] in quantisation steps, of uint8 [16h, 16w, 3]."""
-        inputs: dict[str, npt.NDArray[Any]] = {
-            "image": picture[None],
-            "factor": self.vector("analysis"),
-            "gain": self.vector("gain"),
-        }
-        (y,) = self.bundle.network("analysis", blocked=True).run(inputs)
-        return np.ascontiguousarray(y[0].transpose(1, 2, 0))
 
     def hyper_analyse(self, y: Floats) -> Floats:
         """z [h/4, w/4, hyper], not yet rounded, of y [h, w, latents], whose edges are repeated up to multiples of 4."""
@@ -104,6 +84,48 @@ class Model:
         )
         return np.ascontiguousarray(z[0].transpose(1, 2, 0))
 
+    def code(self, coder: Coder, y: Floats | None, shape: tuple[int, int]) -> npt.NDArray[np.int16]:
+        """Code the latents of one tile, [h, w, latents]; gives y_hat in 16ths of a step."""
+        distributions = IntegerDistributions(self.entropy, self.quality, *shape, self.bundle.product)
+        z = None
+        if y is not None:
+            z = self.hyper_analyse(y).astype(np.float64)
+            y = np.pad(y, [(0, a - b) for a, b in zip(distributions.padded, shape, strict=True)] + [(0, 0)])
+        grid = GridCoder(coder, self.entropy, distributions.hyper_shape, self.section)
+        y_hat = traverse(grid, distributions, z, y)
+        return np.asarray(y_hat[: shape[0], : shape[1]], np.int16)
+
+
+class Model(Latents):
+    """A model file of this codec, ready for one quality; ModelMismatch for one of another kind."""
+
+    def __init__(self, opened: Bundle, quality: int) -> None:
+        if opened.bitstream != BITSTREAM:
+            raise ModelMismatch(
+                f"{opened.path} is of bitstream version {opened.bitstream}, this sccodec reads {BITSTREAM}: "
+                "update sccodec"
+            )
+        config = opened.config
+        try:
+            super().__init__(opened, entropy_of(opened), quality)
+            # A block looks one position around itself: those at 1/8 count half a latent each.
+            self.margins = tuple(
+                sum(config[name][i] for i in coarse) + -(-sum(config[name][i] for i in fine) // 2)
+                for name, fine, coarse in (("analysis_blocks", [0], [1]), ("synthesis_blocks", [1], [0]))
+            )
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise ModelMismatch(f"{opened.path} has no configuration that can be used: {error}") from error
+
+    def analyse(self, picture: Picture) -> Floats:
+        """y [h, w, latents] in quantisation steps, of uint8 [16h, 16w, 3]."""
+        inputs: dict[str, npt.NDArray[Any]] = {
+            "image": picture[None],
+            "factor": self.vector("analysis"),
+            "gain": self.vector("gain"),
+        }
+        (y,) = self.bundle.network("analysis", blocked=True).run(inputs)
+        return np.ascontiguousarray(y[0].transpose(1, 2, 0))
+
     def synthesise(self, y_hat: npt.NDArray[np.int16]) -> Picture:
         """uint8 [16h, 16w, 3] of y_hat [h, w, latents] in 16ths of a step."""
         inputs = {
@@ -114,17 +136,6 @@ class Model:
         (image,) = self.bundle.network("synthesis", blocked=True).run(inputs)
         picture: Picture = image[0]
         return picture
-
-    def code(self, coder: Coder, y: Floats | None, shape: tuple[int, int]) -> npt.NDArray[np.int16]:
-        """Code the latents of one tile, [h, w, latents]; gives y_hat in 16ths of a step."""
-        distributions = IntegerDistributions(self.entropy, self.quality, *shape, self.bundle.product)
-        z = None
-        if y is not None:
-            z = self.hyper_analyse(y).astype(np.float64)
-            y = np.pad(y, [(0, a - b) for a, b in zip(distributions.padded, shape, strict=True)] + [(0, 0)])
-        grid = GridCoder(coder, self.entropy, distributions.hyper_shape)
-        y_hat = traverse(grid, distributions, z, y)
-        return np.asarray(y_hat[: shape[0], : shape[1]], np.int16)
 
 
 class Hyperprior:
@@ -188,15 +199,24 @@ class Hyperprior:
 
 def analyse_tile(model: Model, image: Picture, rows: slice, columns: slice) -> Floats:
     """y [h, w, latents] of a tile of latents, from its pixels and a margin of others."""
+    part, top, left = pixels_around(image, rows, columns, model.margins[0])
+    y = model.analyse(part)
+    return y[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def pixels_around(image: Picture, rows: slice, columns: slice, margin: int) -> tuple[Picture, int, int]:
+    """The pixels of a tile of latents and of a margin around it, edges repeated up to whole latents.
+
+    Gives uint8 [16h, 16w, 3], and at which latents its top and left are.
+    """
     height, width = image.shape[:2]
-    top, down = widen(rows, model.margins[0], -(-height // STRIDE))
-    left, right = widen(columns, model.margins[0], -(-width // STRIDE))
+    top, down = widen(rows, margin, -(-height // STRIDE))
+    left, right = widen(columns, margin, -(-width // STRIDE))
     part = image[STRIDE * top : STRIDE * down, STRIDE * left : STRIDE * right]
     missing = (STRIDE * (down - top) - part.shape[0], STRIDE * (right - left) - part.shape[1])
     if any(missing):
         part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-    y = model.analyse(np.ascontiguousarray(part))
-    return y[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return np.ascontiguousarray(part), top, left
 
 
 def synthesise_tile(model: Model, y_hat: npt.NDArray[np.int16], rows: slice, columns: slice) -> Picture:

@@ -320,17 +320,18 @@ def interpolate(anchors: Ints, quality: int) -> Whole:
 
 @dataclass(frozen=True)
 class GridCoder:
-    """The traversal's verbs on a Writer or a Reader, for one tile."""
+    """The traversal's verbs on a Writer or a Reader, for one tile. section: counts all bits, whatever is coded."""
 
     coder: Coder
     model: HyperpriorModel
     hyper_shape: tuple[int, int, int]
+    section: str | None = None
 
     def factorized(self, section: str, z: NDArray[np.float64] | None) -> Ints:
         """z [h, w, hyper] rounded; channel c by row c of its table."""
         values = None if z is None else np.rint(z).astype(np.int64).ravel()
         rows = np.tile(np.arange(self.hyper_shape[2]), self.hyper_shape[0] * self.hyper_shape[1])
-        return self.coder.symbols(section, values, rows, self.model.z).reshape(self.hyper_shape)
+        return self.coder.symbols(self.section or section, values, rows, self.model.z).reshape(self.hyper_shape)
 
     def gaussian(self, section: str, y: NDArray[np.floating[Any]] | None, mean: Ints, row: Ints) -> Ints:
         """y_hat int32, in 16ths of a step, of the shape of mean; zero where row is -1, the mean where it is 0."""
@@ -340,7 +341,7 @@ class GridCoder:
         if y is not None:
             rounded = np.rint(y.ravel()[coded] - centre * (1 / MEAN_STEPS))
             residual = np.clip(rounded, -RESIDUAL_LIMIT, RESIDUAL_LIMIT)
-        got = self.coder.symbols(section, residual, row.ravel()[coded], self.model.y)
+        got = self.coder.symbols(self.section or section, residual, row.ravel()[coded], self.model.y)
         if got.size and max(int(got.max()), -int(got.min())) > RESIDUAL_LIMIT:
             raise Corrupt("the coded data is damaged: it holds a latent beyond all limits")
         y_hat = np.where(row.ravel() < 0, 0, mean.ravel()).astype(np.int32)

@@ -52,12 +52,12 @@ def detail_inputs(found: Regions, one_hot: Ints, textures: Ints, cells: tuple[in
 
 @dataclass(frozen=True)
 class PriorModel:
-    """What a model file holds for the entropy stage of the conceptual codec, labels apart."""
+    """What a model file holds for labels' textures, and for the detail layer, where its codec has one."""
 
     hyper: Table
     gaussian: Table
     texture: IntegerNetwork
-    detail: IntegerNetwork
+    detail: IntegerNetwork | None
     classes: int
     textures: int
     hyper_channels: int
@@ -70,7 +70,7 @@ class PriorModel:
             Table.from_arrays(arrays, "tables.hyper"),
             Table.from_arrays(arrays, "tables.gaussian"),
             IntegerNetwork.from_arrays(arrays, "integer.texture"),
-            IntegerNetwork.from_arrays(arrays, "integer.detail"),
+            IntegerNetwork.from_arrays(arrays, "integer.detail") if config["detail"] else None,
             int(config["classes"]),
             int(config["textures"]),
             int(config["hyper"]),
@@ -83,7 +83,7 @@ class PriorModel:
             **self.hyper.to_arrays("tables.hyper"),
             **self.gaussian.to_arrays("tables.gaussian"),
             **self.texture.to_arrays("integer.texture"),
-            **self.detail.to_arrays("integer.detail"),
+            **({} if self.detail is None else self.detail.to_arrays("integer.detail")),
         }
 
 
@@ -110,7 +110,8 @@ class IntegerPriors:
         return (y.astype(np.int64) * self.step + 128) >> 8
 
     def detail(self, t_hat: Ints, cells: tuple[int, int]) -> tuple[Ints, Ints]:
-        """Mean and table row of the detail layer, both int [cells, channels]."""
+        """Mean and table row of the detail layer, which the model must have, both int [cells, channels]."""
+        assert self.model.detail is not None
         inputs = detail_inputs(self.found, self.one_hot, self.base(t_hat), cells)
         return self.finish(self.model.detail.run(inputs))
 
