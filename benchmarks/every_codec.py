@@ -1,6 +1,6 @@
 """Rows of every codec on the Kodak pictures and on the validation faces: what `sccodec bench` measures, all metrics.
 
-    python benchmarks/every_codec.py --kodak PATH --faces DIR [--jobs N]
+    python benchmarks/every_codec.py --kodak PATH --faces DIR [--jobs N] [--metric NAME,...]
 
 --kodak is a folder or archive of the 24 pictures, which are checked; --faces holds ``val/images`` (or
 ``faces/val/images``), which are reduced to 256x256. The LPIPS weights are those of `sccodec data fetch lpips`, or of
@@ -56,9 +56,12 @@ FACES = (
 )
 
 
-def bench(dataset: str, specs: Sequence[str], output: Path, jobs: int) -> int:
+def bench(dataset: str, specs: Sequence[str], output: Path, options: argparse.Namespace) -> int:
     """Run `sccodec bench`; its exit code."""
-    command = [sys.executable, "-m", "sccodec", "bench", "--dataset", dataset, "-o", str(output), "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "sccodec", "bench", "--dataset", dataset, "-o", str(output)]
+    command += ["--jobs", str(options.jobs)]
+    if options.metric:
+        command += ["--metric", options.metric]
     for spec in specs:
         command += ["-m", spec]
     return subprocess.run(command, check=False).returncode
@@ -79,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kodak", type=Path)
     parser.add_argument("--faces", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--metric", help="all that there are, if left out; LPIPS with VGG16 takes most of the time")
     options = parser.parse_args(arguments)
     code = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -86,10 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.environ.setdefault("SCCODEC_LPIPS", str(userdata.lpips()))
             os.environ["SCCODEC_DATA"] = folder  # the user's own list of data sets stays as it is
             subprocess.run([sys.executable, "-m", "sccodec", "data", "add", "kodak", str(options.kodak)], check=True)
-            code |= bench("kodak", KODAK, RESULTS / "rows_kodak.jsonl", options.jobs)
+            code |= bench("kodak", KODAK, RESULTS / "rows_kodak.jsonl", options)
         if options.faces is not None:
             faces = reduced_faces(options.faces, Path(folder))
-            code |= bench(str(faces), FACES, RESULTS / "rows_faces.jsonl", options.jobs)
+            code |= bench(str(faces), FACES, RESULTS / "rows_faces.jsonl", options)
     sys.exit(code)
 
 
