@@ -26,6 +26,17 @@ def find_photos(folder: Path) -> list[Path]:
     return paths
 
 
+def training_photos(data: Path) -> tuple[list[Path], list[Path]]:
+    """The photographs below a folder, and its pictures of other kinds: faces, streets.
+
+    Photographs are those whose path has the word ``photos`` in it, or all pictures where none has. Folders named test
+    or val, and any named labels or kodak, are left out. Raises BadInput where the folder holds no picture.
+    """
+    paths = [p for p in find_photos(data) if not {"test", "val", "labels", "kodak"} & set(p.relative_to(data).parts)]
+    photos = [p for p in paths if "photos" in str(p.relative_to(data))] or paths
+    return photos, sorted(set(paths) - set(photos))
+
+
 def load_photos(paths: Sequence[Path], scales: Sequence[float] = (1.0,), least: int = 0) -> list[Photo]:
     """uint8 [H, W, 3] of each picture at each scale, those left out whose shorter side falls below ``least``."""
     photos = []

@@ -33,7 +33,7 @@ from sccodec.networks.hyperprior import (
 from sccodec.training.estimator import EntropyModels
 from sccodec.training.hyperprior_rate import FactorizedEstimator, FloatDistributions, GridEstimator
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
-from sccodec.training.photos import Crops, Photo, find_photos, load_photos
+from sccodec.training.photos import Crops, Photo, load_photos, training_photos
 from sccodec.training.state import read_checkpoint
 
 CROP, LATE_CROP, LATE = 128, 192, 0.4
@@ -176,13 +176,8 @@ def tiled(rows: Tensor) -> NDArray[Any]:
 
 
 def load(data: Path) -> tuple[Crops, Tensor]:
-    """Crops of the photographs below a folder, and held-out middles [N, 3, S, S] of every 32nd of them.
-
-    Folders named test or val, and any named kodak, are left out.
-    """
-    paths = [p for p in find_photos(data) if not {"test", "val", "labels", "kodak"} & set(p.relative_to(data).parts)]
-    photos = [p for p in paths if "photos" in str(p.relative_to(data))] or paths
-    extras = sorted(set(paths) - set(photos))
+    """Crops of the photographs below a folder, and held-out middles [N, 3, S, S] of every 32nd of them."""
+    photos, extras = training_photos(data)
     held = load_photos(photos[::HELD_EVERY], least=HELD_CROP)
     if not held:
         raise BadInput(
