@@ -1,0 +1,122 @@
+"""What trains the conceptual codec for any photograph: coding in pairs of crops, how it begins, what it leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from safetensors.torch import save_file  # noqa: E402
+
+from sccodec.errors import BadInput  # noqa: E402
+from sccodec.networks.conceptual import ConceptualConfig, Generator  # noqa: E402
+from sccodec.networks.conceptual_general import GeneralConfig  # noqa: E402
+from sccodec.networks.hyperprior import ANCHORS  # noqa: E402
+from sccodec.training import state  # noqa: E402
+from sccodec.training.recipes import conceptual_general as recipe  # noqa: E402
+from tests import tiny_hyperprior  # noqa: E402
+
+CONFIG = GeneralConfig(
+    5, 6, 2, style=8, widths=(12, 8, 8), inner=(8, 8, 8), blocks=(1, 1, 1), coarse=tiny_hyperprior.SLICED
+)
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(recipe, "EntropyModels", tiny_hyperprior.Densities)
+    torch.manual_seed(0)
+    return recipe.networks(CONFIG)
+
+
+def batch(pairs: int) -> tuple[Any, np.ndarray]:
+    rng = np.random.default_rng(0)
+    pictures = np.stack(tiny_hyperprior.pictures(2 * pairs, 64, 64))
+    maps = rng.integers(0, CONFIG.classes, (2 * pairs, 4, 4)).astype(np.uint8)
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255, maps
+
+
+def test_every_network_learns_from_a_pair(modules: dict[str, Any]) -> None:
+    images, maps = batch(2)
+    decoded = recipe.code(modules, images, maps, torch.tensor([20.0, 20, 80, 80]), torch.ones(4))
+    assert decoded.pictures.shape == images.shape
+    assert decoded.coarse_bits.shape == (4,) and decoded.texture_bits.shape == (2,)
+    loss = (decoded.pictures - images).square().mean() + decoded.coarse_bits.sum() + decoded.texture_bits.sum()
+    loss.backward()
+    for name in recipe.MODULES:
+        gradients = [p.grad for p in modules[name].parameters() if p.grad is not None]
+        assert gradients and all(torch.isfinite(g).all() for g in gradients), name
+        assert any(g.abs().sum() > 0 for g in gradients), name
+
+
+def test_crops_of_a_pair_share_their_textures_and_pairs_do_not(modules: dict[str, Any]) -> None:
+    for module in modules.values():
+        module.eval()
+    images, maps = batch(2)
+    maps[:] = 3  # one region in each pair
+    q, kept = torch.full((4,), 50.0), torch.zeros(4)
+    with torch.no_grad():
+        modules["texture_features"].leave.weight.mul_(100)
+        first = recipe.code(modules, images, maps, q, kept).pictures
+        changed = images.clone()
+        changed[1] = 1 - changed[1]
+        second = recipe.code(modules, changed, maps, q, kept).pictures
+    assert not torch.equal(first[0], second[0])
+    assert torch.equal(first[2:], second[2:])
+
+
+def test_without_the_coarse_layer_pictures_cost_and_know_none_of_it(modules: dict[str, Any]) -> None:
+    for module in modules.values():
+        module.eval()
+    images, maps = batch(1)
+    with torch.no_grad():
+        decoded = recipe.code(modules, images, maps, torch.zeros(2), torch.tensor([0.0, 1.0]))
+    assert decoded.coarse_bits[0] == 0 and decoded.coarse_bits[1] > 0
+
+
+def test_it_begins_with_the_steps_of_a_hyperprior_and_the_upper_part_of_a_generator(
+    modules: dict[str, Any], tmp_path: Path
+) -> None:
+    faces = ConceptualConfig(
+        classes=5,
+        textures=6,
+        hyper=2,
+        detail=2,
+        style=8,
+        widths=(16, 12, 8, 8),
+        inner=(8, 8, 8, 8),
+        blocks=(1, 1, 1, 1),
+    )
+    generator = {f"generator.{k}": v for k, v in Generator(faces).state_dict().items()}
+    save_file({k: v.contiguous() for k, v in generator.items()}, tmp_path / "faces.safetensors")
+    rest = {"gains.log_step": modules["gains"].log_step.detach(), "segmenter.classify.weight": torch.zeros(1)}
+    save_file(rest, tmp_path / "rest.safetensors")
+    lowest = modules["gains"].log_step[0].clone()
+    with pytest.raises(BadInput, match="--init"):
+        recipe.begin(modules, (tmp_path / "faces.safetensors",))
+    recipe.begin(modules, (tmp_path / "faces.safetensors", tmp_path / "rest.safetensors"))
+    steps = modules["gains"].log_step
+    torch.testing.assert_close(steps[0] - lowest, torch.full_like(lowest, recipe.STEPS[0]))
+    torch.testing.assert_close(steps[ANCHORS - 1] - lowest, torch.full_like(lowest, recipe.STEPS[1]))
+    painter = modules["painter"]
+    assert torch.equal(painter.levels[0][0].conv1.weight, generator["generator.levels.1.0.conv1.weight"])
+    assert torch.equal(painter.ups[1].weight, generator["generator.ups.2.weight"])
+    torch.testing.assert_close(painter.image.weight, 0.1 * generator["generator.image.weight"])
+
+
+def test_bounds_survive_half_precision(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1))
+    network[0].register_buffer("bound", torch.tensor([1e-9]))
+    half = {f"entropy.{k}": v.half() for k, v in network.state_dict().items()}
+    save_file(half, tmp_path / "state.safetensors")
+    assert state.initialise({"entropy": network}, [tmp_path / "state.safetensors"]) == ["entropy"]
+    assert network[0].bound.item() == pytest.approx(1e-9)
+
+
+def test_a_larger_weight_of_the_rate_goes_with_a_lower_quality() -> None:
+    weights = recipe.quality_weight(torch.tensor([0.0, 50.0, 100.0]))
+    assert weights[0] > weights[1] > weights[2] > 0
+    assert recipe.texture_exponents(torch.tensor([0.0, 50.0, 100.0])).tolist() == [12.0, 0.0, -10.0]
