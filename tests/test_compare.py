@@ -68,6 +68,17 @@ def test_a_codec_that_fails_is_said_and_the_others_are_shown(face: Path, capfd: 
     assert target["failed"][0]["name"] == "fake:nonsense=1"
 
 
+def test_a_name_that_has_no_utf_8(face: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    odd = "f\udcffce<b>.png"
+    try:
+        face.rename(odd)
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    code, _, err = run(capfd, "compare", odd, "-m", "fake", "-o", "page.html")
+    assert code == 0, err
+    assert "<title>f?ce&lt;b&gt;.png" in Path("page.html").read_text(encoding="utf-8")
+
+
 def test_refusals(face: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "no codec is named" in run(capfd, "compare", face, "-m", "nonsense")[2]
     assert "no such file" in run(capfd, "compare", "absent.png", "-m", "fake", "--target-bpp", "1")[2]

@@ -55,6 +55,8 @@ def only_group(*rows: Any) -> Group:
         (json.dumps(row("jpeg", width="80")), 'width is "80"'),
         (json.dumps(row("jpeg", bpp=0.3333)), "states 0.3333 bpp"),  # the usual mistake: bits per sample
         ("[" * 100000, "not a JSON object"),
+        (json.dumps(row("jpeg") | {"file_bytes": 10**400}), "file_bytes is 1000"),
+        (json.dumps(row("jpeg") | {"width": 10**200, "bpp": None}), "width is 1000"),
     ],
 )
 def test_damaged_lines_are_named_and_left_out(line: str, why: str) -> None:
@@ -82,6 +84,14 @@ def test_failures_count_until_a_row_makes_them_good() -> None:
 def test_metrics_and_costs_are_keys_of_the_bench() -> None:
     assert tuple(METRICS) == bench_rows.METRICS
     assert set(COSTS) <= set(bench_rows.KEYS)
+
+
+def test_figures_beyond_all_sense_are_missing() -> None:
+    """Their sum would be beyond what floats hold."""
+    results = sorted_rows(*(row("jpeg:q=1", p, psnr=1e308, ssim=10**400) for p in PICTURES))
+    assert all(not {"psnr", "ssim"} & set(r.figures) for r in results.rows)
+    found = groups(results)
+    assert "| jpeg | q=1 |" in tables.as_markdown("", found, results, ["psnr"], "")
 
 
 def test_infinite_figures_are_missing() -> None:
@@ -219,10 +229,11 @@ def test_csv_and_markdown() -> None:
 
 
 def test_codec_compare_batches() -> None:
-    found = groups(sorted_rows(*curve("jpeg"), *curve("JPEG", ssim=None)))
+    found = groups(sorted_rows(*curve("jpeg"), *curve("JPEG", ssim=None), row("webp:q=nan"), row("webp:q=1e999")))
     files = codec_compare.files(found, "2026-01-31T12:00:00Z")
     assert json.loads(files.pop("batches.json")) == [[name] for name in files]
-    assert len({name.lower() for name in files}) == 2
+    assert len({name.lower() for name in files}) == 3
+    assert {values[3] for values in json.loads(files.pop("webp.json"))["field_values"]} == {"q=nan", "q=1e999"}
     for name, data in files.items():
         batch = json.loads(data)
         names = [next(iter(d)) for d in batch["field_descriptions"]]
@@ -287,6 +298,7 @@ def test_png() -> None:
     pytest.importorskip("matplotlib")
     found = groups(sorted_rows(*curve("jpeg"), *curve("_$x$")))
     assert plot.png("a $title", found, ["psnr", "ms_ssim"], log=True).startswith(b"\x89PNG")
+    assert plot.png("\u65e5\u672c \U0001f44d", found, ["psnr"], log=False), "no warning of glyphs that a font lacks"
     with pytest.raises(BadInput, match="nothing to draw"):
         plot.png("", found, ["lpips_vgg_v0.1"], log=False)
 
@@ -296,7 +308,20 @@ def test_rates_lie_within_what_all_codecs_were_run_at() -> None:
     low, high = chosen.rates(group.series, "a" * 64)
     assert 0.3 < low < high < 0.8
     (group,) = groups(sorted_rows(*curve("jpeg"), row("png", file_bytes=9000)))
+    low, high = chosen.rates(group.series, "a" * 64)
+    assert 0.1 < low < high < 0.8  # not png's, which nobody comes near
+    (group,) = groups(sorted_rows(row("jpeg:q=1", file_bytes=300), row("png", file_bytes=9000)))
     assert chosen.rates(group.series, "a" * 64) == [9.0]
+
+
+def test_rates_are_those_of_most_codecs() -> None:
+    tiny = [row(f"tiny:q={q}", file_bytes=q) for q in (10, 20)]
+    (group,) = groups(sorted_rows(*tiny, *curve("jpeg"), *curve("webp")))
+    low, high = chosen.rates(group.series, "a" * 64)
+    assert 0.1 < low < high < 0.8
+    (group,) = groups(sorted_rows(*tiny, *curve("jpeg")))
+    low, high = chosen.rates(group.series, "a" * 64)
+    assert 0.1 < low < high < 0.8  # the higher ones, where as many have either
     with pytest.raises(BadInput, match="named 'z'"):
         chosen.pictures([group], "a,z")
 
@@ -318,6 +343,27 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "rows.jsonl", [*curve("jpeg"), "{damaged", row("jpeg:q=1", error="killed")])
     return tmp_path
+
+
+def test_texts_that_have_no_utf_8(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Names of files can hold lone surrogates, and JSON as well."""
+    odd = {"dataset": "\ud800", "tag": "\udcff", "encoder": "\udcff"}
+    rows = [r | {"picture": f"\udcff{r['picture']}"} for r in curve("jpeg", **odd)]
+    write(here / "odd.jsonl", [*rows, row("jpeg\ud800:q=1", error="\ud800", **odd)])
+    for name in ["html", "md", "csv", *(["png"] if importlib.util.find_spec("matplotlib") else [])]:
+        for title in ([], ["--title", "\udcff"]):
+            code, _, err = run(capfd, "report", "odd.jsonl", "-f", "--format", name, *title)
+            assert code == 0, err
+    assert run(capfd, "report", "odd.jsonl", "--export", "codec-compare")[0] == 0
+
+
+def test_failures_of_a_data_set_where_all_failed_are_listed(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write(here / "rows.jsonl", [*curve("jpeg"), row("png:q=1", dataset="other", error="no memory")])
+    assert run(capfd, "report", "rows.jsonl")[0] == 0
+    found = re.search(r'id="data">(.*?)</script>', Path("rows.html").read_text(encoding="utf-8"))
+    assert found is not None
+    (group,) = json.loads(found[1])["groups"]
+    assert group["dataset"] == "tiny" and group["failures"] == [["png:q=1", "other: a.png", "no memory"]]
 
 
 def test_command(here: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def command(
         small_print(missing),
     )
     entry = gallery.entry(name, original, [found], int(megabytes * 1e6))
-    _files.write(place, page.comparison(head, entry, *gallery.table(found)).encode("utf-8"))
+    _files.write(place, page.comparison(head, entry, *gallery.table(found)).encode("utf-8", "replace"))
     if place is not None:
         for shown in found.shown:
             texts = [f"{len(shown.data)} bytes", f"{shown.bpp:.4f} bpp", *gallery.described(shown.figures)]

@@ -85,7 +85,7 @@ def command(
     if folder is not None:
         write_batches(folder, groups, force=force)
     elif chosen == "html":
-        shown = [group for group in groups if group.metrics]
+        shown = curves.with_metrics(groups)
         if not shown:
             raise BadInput("no row has a metric: there is nothing to show")
         from sccodec.report import page, words
@@ -98,7 +98,7 @@ def command(
             with reporting(len(rows)) as (reporter, advance):
                 entries = found.entries(shown, images, rows, bpps, image_megabytes, reporter.notice, options, advance)
         head = words.page(title, shown, read, words.default_metric(shown, metrics), anchor)
-        _files.write(target, page.report(head, shown, read, entries).encode("utf-8"))
+        _files.write(target, page.report(head, shown, read, entries).encode("utf-8", "replace"))
     elif chosen == "png":
         from sccodec.report import plot
 

@@ -46,19 +46,20 @@ def stem(name: str) -> str:
 
 
 def rates(series: Sequence[Series], picture: str) -> list[float]:
-    """Two rates that tell codecs apart: a quarter and two thirds, in the logarithm, of the range that all were run at.
+    """Two rates that tell codecs apart: a quarter and two thirds, in the logarithm, of the range that most were run at.
 
-    Where they have none in common, the lowest rate that every codec reaches. picture: its SHA-256.
+    Where that is hardly a range, its lower end. Codecs with one rate, as lossless ones have, are not asked where
+    others have several. picture: its SHA-256.
     """
-    spans = []
-    for one in series:
-        measured = [p.rows[picture].bpp for p in one.points if picture in p.rows]
-        if measured:
-            spans.append((min(measured), max(measured)))
+    measured = [[p.rows[picture].bpp for p in one.points if picture in p.rows] for one in series]
+    spans = [(min(bpps), max(bpps)) for bpps in measured if bpps]
+    spans = [span for span in spans if span[0] < span[1]] or spans
     if not spans:
         return []
-    low = max(s[0] for s in spans)
-    high = min((s[1] for s in spans if s[0] < s[1]), default=low)
+    # The largest set of ranges that have a rate in common has the lower end of one of them in common.
+    sharing = [[span for span in spans if span[0] <= low <= span[1]] for low, _ in sorted(spans, reverse=True)]
+    most = max(sharing, key=len)
+    low, high = max(span[0] for span in most), min(span[1] for span in most)
     if high <= 1.2 * low:
         return [low]
     return [math.exp(math.log(low) + part * math.log(high / low)) for part in (1 / 4, 2 / 3)]

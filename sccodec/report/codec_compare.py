@@ -7,6 +7,7 @@ batch, so a metric goes into one only where every row of the codec has it.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -73,9 +74,10 @@ def setting(row: Row) -> float | str:
     text = split(row.spec)[1]
     value = text.partition("=")[2] or text
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
         return text
+    return number if math.isfinite(number) else text
 
 
 def file_name(text: str, taken: Mapping[str, bytes]) -> str:

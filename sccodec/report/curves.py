@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 
@@ -135,6 +135,13 @@ def groups(results: Results, references: Sequence[Reference] = ()) -> list[Group
             )
         )
     return found
+
+
+def with_metrics(found: Sequence[Group]) -> list[Group]:
+    """The groups that have something to show; failures of the others stand with the first's, under their data set."""
+    shown = [group for group in found if group.metrics]
+    others = [replace(f, picture=f"{g.dataset}: {f.picture}") for g in found if not g.metrics for f in g.failures]
+    return [replace(shown[0], failures=[*shown[0].failures, *others]), *shown[1:]] if shown else []
 
 
 def series_of(rows: Sequence[Row]) -> list[Series]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from sccodec.errors import BadInput, CodecUnavailable
 from sccodec.report.curves import Group, curve, shared
-from sccodec.report.rows import METRICS
+from sccodec.report.rows import METRICS, encodable
 
 INSTALL = 'pip install "sccodec[report]"'
 COLOURS = ("#0a6ebd", "#d1480b", "#12834f", "#a8318f", "#8a6d00", "#5b4bc4", "#c2185b", "#00808a", "#6b4a2b", "#55606e")
@@ -36,7 +37,9 @@ def png(title: str, groups: Sequence[Group], metrics: Sequence[str], *, log: boo
         for metric, axes in zip(columns, row, strict=True):
             panel(axes, group, metric, log=log)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of characters that the font lacks: boxes stand for them
+        figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -82,5 +85,5 @@ def shown(metric: str, value: float) -> float:
 
 def literal(text: str) -> str:
     """The text with nothing that matplotlib takes for a formula, or a label to hide."""
-    plain = " ".join(text.split()).replace("$", r"\$")
+    plain = " ".join(encodable(text).split()).replace("$", r"\$")
     return "\u200b" + plain if plain.startswith("_") else plain

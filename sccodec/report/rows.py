@@ -39,6 +39,9 @@ class Metric:
         return value if self.rising else -value
 
 
+LARGEST = 10.0**15
+"""Figures beyond it are no measurements; sums of those below are exact enough."""
+
 METRICS: Mapping[str, Metric] = {
     m.key: m
     for m in (
@@ -169,7 +172,7 @@ def parse(line: str) -> Row | Failure:
     tag, dataset = text_of(found, "tag"), text_of(found, "dataset")
     sha256 = text_of(found, "sha256") or picture
     if found.get("error") is not None:
-        error = " ".join(str(found["error"]).split()) or "failed without a message"
+        error = " ".join(encodable(str(found["error"])).split()) or "failed without a message"
         return Failure(spec, tag, dataset, picture, sha256, error)
     width, height, file_bytes = (whole(found, key) for key in ("width", "height", "file_bytes"))
     row = Row(
@@ -197,26 +200,28 @@ def parse(line: str) -> Row | Failure:
 
 def text_of(found: Mapping[str, Any], key: str) -> str:
     value = found.get(key)
-    return value if isinstance(value, str) else ""
+    return encodable(value) if isinstance(value, str) else ""
 
 
 def texts(value: Any) -> dict[str, str]:
     """The entries of an object, as texts; none of anything else."""
-    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+    return {encodable(str(k)): encodable(str(v)) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates, which JSON and names of files can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """A number of at most LARGEST, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
+    return float(value)
 
 
 def whole(found: Mapping[str, Any], key: str) -> int:
     value = found.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise Unusable(f"{key} is {json.dumps(value)[:40]}, and not a whole number above 0")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
+        raise Unusable(f"{key} is {json.dumps(value)[:40]}, and not a whole number from 1 to {LARGEST:g}")
     return value
