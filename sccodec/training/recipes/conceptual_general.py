@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec import regions
-from sccodec.codecs.conceptual import choose_labels
 from sccodec.entropy.hyperprior import traverse
+from sccodec.entropy.label_choice import cell_evidence, choose
 from sccodec.errors import BadInput
 from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.conceptual_general import (
@@ -52,7 +52,7 @@ PAIR = 2
 STEPS = (1.3, -0.5)
 """Natural logarithms of the first quantisation steps at qualities 0 and 100, over those of the finest that the
 hyperprior was trained with for its lowest rate."""
-RATE_WEIGHTS = (14.0, 1.0)
+RATE_WEIGHTS = (12.0, 0.9)
 """What a bit a pixel costs, in units of the losses, at qualities 0 and 100."""
 TEXTURE_SHARE = 0.2
 """A picture has about five times the pixels of a pair of crops, and not many more textures."""
@@ -154,8 +154,8 @@ class GeneralTask:
         self.device = device()
         self.config = config
         self.crops, self.held = load(options.data)
-        self.maps: list[NDArray[np.uint8]] = []
-        self.held_maps = np.empty(0, np.uint8)
+        self.maps: dict[int, NDArray[np.uint8]] = {}
+        self.ready = False
         self.modules = networks(config)
         self.modules["discriminator"] = Discriminator(config.classes)
         self.modules["segmenter"] = Segmenter(SegmenterConfig(config.classes)).requires_grad_(requires_grad=False)
@@ -175,25 +175,26 @@ class GeneralTask:
             ),
         }
 
-    def prepare(self, clock: Clock | None = None) -> None:
-        """What takes networks that have their weights: how training begins, and the label maps of all photographs."""
-        if self.maps:
-            return
-        if clock is not None and clock.steps == 0 and self.init:
+    def prepare(self, clock: Clock) -> None:
+        """What takes networks that have their weights: how training begins."""
+        if not self.ready and clock.steps == 0 and self.init:
             begin(self.modules, self.init)
-        segmenter = self.modules["segmenter"].eval()
-        self.maps = [label_map(segmenter, photo, self.device) for photo in self.crops.photos]
-        pictures = (self.held * 255).round().byte().permute(0, 2, 3, 1).numpy()
-        self.held_maps = np.stack([label_map(segmenter, picture, self.device) for picture in pictures])
+        self.ready = True
+
+    def map_of(self, index: int) -> NDArray[np.uint8]:
+        """The label map of a photograph, found when it is first drawn: there are hundreds."""
+        if index not in self.maps:
+            self.maps[index] = label_map(self.modules["segmenter"].eval(), self.crops.photos[index], self.device)
+        return self.maps[index]
 
     def draw(self, batch: int, rng: np.random.Generator) -> tuple[Tensor, NDArray[np.uint8]]:
         """Pairs of crops [B, 3, S, S] in 0..1, PAIR of them from each photograph, and their label maps."""
         side = CROP // MAP_STRIDE
         crops = np.empty((batch, CROP, CROP, 3), np.uint8)
         maps = np.empty((batch, side, side), np.uint8)
-        for i, index in enumerate(rng.choice(len(self.maps), batch // PAIR, p=self.crops.odds)):
+        for i, index in enumerate(rng.choice(len(self.crops.photos), batch // PAIR, p=self.crops.odds)):
+            photo, labels = self.crops.photos[index], self.map_of(int(index))
             for j in range(PAIR * i, PAIR * i + PAIR):
-                photo, labels = self.crops.photos[index], self.maps[index]
                 top = int(rng.integers((photo.shape[0] - CROP) // MAP_STRIDE + 1))
                 left = int(rng.integers((photo.shape[1] - CROP) // MAP_STRIDE + 1))
                 y, x = MAP_STRIDE * top, MAP_STRIDE * left
@@ -273,19 +274,21 @@ class GeneralTask:
     @torch.no_grad()
     def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], NDArray[Any]]:
         """LPIPS, PSNR (8-bit pictures) and estimated bits a pixel, labels apart, on the held-out middles."""
-        self.prepare()
         for name in MODULES:
             modules[name].eval()
         figures: dict[str, float] = {}
         rows = []
         count = len(self.held) - len(self.held) % PAIR
+        pictures = (self.held[:count] * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        segmenter = self.modules["segmenter"].eval()
+        held_maps = np.stack([label_map(segmenter, picture, self.device) for picture in pictures])
         for quality in HELD_QUALITIES:
             values: dict[str, list[float]] = {"bpp": [], "alex": [], "psnr": []}
             shown = []
             for start in range(0, count, PAIR):
                 images = self.held[start : start + PAIR].to(self.device)
                 q = torch.full((PAIR,), float(quality), device=self.device)
-                maps = self.held_maps[start : start + PAIR]
+                maps = held_maps[start : start + PAIR]
                 # Pictures of their own, not pairs: each twice, so that it shares its textures with itself.
                 for image, labels in zip(images.split(1), maps[:, None], strict=True):
                     twice, kept = image.repeat(PAIR, 1, 1, 1), torch.full((PAIR,), float(quality > 0))
@@ -302,12 +305,12 @@ class GeneralTask:
 
 
 def label_map(segmenter: nn.Module, picture: Photo, where: torch.device) -> NDArray[np.uint8]:
-    """The segmenter's labels of uint8 [H, W, 3], its sides cut to multiples of 16: uint8 [H // 16, W // 16]."""
+    """The map that a file would hold of uint8 [H, W, 3], its sides cut to multiples of 16: uint8 [H // 16, W // 16]."""
     h, w = picture.shape[0] // MAP_STRIDE, picture.shape[1] // MAP_STRIDE
     x = torch.from_numpy(picture[: MAP_STRIDE * h, : MAP_STRIDE * w].copy()).to(where).permute(2, 0, 1)[None]
     with torch.no_grad(), torch.autocast(where.type, dtype=torch.bfloat16):
         logits = segmenter(x.float() / 255)
-    return choose_labels(logits[0].float().cpu().numpy(), (h, w))
+    return choose(cell_evidence(logits[0].float().cpu().numpy()), None)
 
 
 @torch.no_grad()
