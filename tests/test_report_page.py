@@ -138,3 +138,25 @@ def test_a_broken_page_is_heard(tmp_path: Path) -> None:
     path = tmp_path / "broken.html"
     path.write_text("<!doctype html><script>nothing.there()</script>", encoding="utf-8")
     assert len(opened(path, "--dump-dom")[1]) > 0
+
+
+def test_page_fits_phones_and_paper(tmp_path: Path) -> None:
+    """Nothing is wider than the page: browsers would shrink all of it on paper. 700 pixels are an A4 page's width."""
+    encoder = "pillow-heif 1.8.1, libheif 1.23.6, x265 HEVC encoder (4.3+1-e9b8812)"
+    codecs = [("bpg", encoder), ("bpg:chroma=420,program=some-program-with-a-name", encoder), ("jpeg", "Pillow 13.0.0")]
+    rows = [r for name, by in codecs for r in curve(name, encoder=by)]
+    results = sorted_rows(*rows, *({**r, "lpips_alex_v0.1": 0.5} for r in rows[:1]))
+    found = groups(results)
+    text = page.report(words.page(None, found, results, "psnr", ""), found, results)
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    measure = "const w = document.documentElement; document.title = w.scrollWidth + ' of ' + w.clientWidth;"
+    text = text.replace("</body>", f"<script>{{{measure}}}</script></body>")
+    path = tmp_path / "report.html"
+    for medium, width in (("screen", 390), ("screen", 1200), ("print", 700)):
+        shown = text if medium == "screen" else text.replace("@media print {", "@media screen {")
+        path.write_text(shown, encoding="utf-8")
+        elements, _ = opened(path, "--dump-dom", f"--window-size={width},1000")
+        widths = re.search(r"<title>(\d+) of (\d+)</title>", elements)
+        assert widths is not None and int(widths[1]) <= int(widths[2]), f"{medium}: {widths and widths[0]}"
+        if medium == "print":
+            assert int(widths[2]) == width
