@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sccodec.errors import BadInput
+
 
 def folder() -> Path:
-    """What SCCODEC_DATA names, or `sccodec` in the user's data folder; it need not exist."""
+    """What SCCODEC_DATA names, or `sccodec` in the user's data folder; it need not exist.
+
+    Raises BadInput where nothing is named, and the user has no home.
+    """
     named = os.environ.get("SCCODEC_DATA")
     if named:
         return Path(named)
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    try:
+        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    except RuntimeError:
+        raise BadInput("you have no home folder: set SCCODEC_DATA to one for data sets and weights") from None
     return Path(base) / "sccodec"
 
 

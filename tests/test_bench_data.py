@@ -96,6 +96,19 @@ def test_a_set_is_added_from_a_folder_and_from_an_archive(
         datasets.find("kodak")
 
 
+def test_without_a_home_folder_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def no_home(cls: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("SCCODEC_DATA", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", classmethod(no_home))
+    code, _, err = data(capfd, "list")
+    assert code == 1 and "SCCODEC_DATA" in err and "internal" not in err
+
+
 def test_a_wrong_file_is_named(tmp_path: Path, pictures: dict[str, Picture], capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
