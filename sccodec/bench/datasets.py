@@ -41,6 +41,8 @@ class Dataset:
 def find(text: str) -> Dataset:
     """The pictures that a path, a glob or a name stands for; raises BadInput where there are none."""
     path = Path(text)
+    if not text:
+        raise BadInput("the data set has no name")
     if path.is_dir():
         found = [Entry(str(p.relative_to(path)), p.read_bytes) for p in sorted(path.rglob("*")) if is_picture(p)]
         name = path.resolve().name
@@ -68,24 +70,36 @@ def is_picture(path: Path) -> bool:
 
 
 def in_archive(path: Path) -> list[Entry]:
-    """The pictures of a tar archive, compressed or not; raises BadInput for one that cannot be read."""
+    """The pictures of a tar archive, compressed or not; raises BadInput for one that cannot be read.
+
+    As where it is unpacked, the later of two members of one name counts, and a hard link is what it is linked to.
+    """
+    places: dict[str, tuple[int, int]] = {}
     try:
         with tarfile.open(path) as archive:
-            members = [m for m in archive if m.isreg() and not m.issparse() and is_picture(Path(m.name))]
-    except (tarfile.TarError, OSError, EOFError) as error:
+            for member in archive:
+                if member.isreg() and not member.issparse():
+                    places[member.name] = member.offset_data, member.size
+                elif member.islnk() and member.linkname in places:
+                    places[member.name] = places[member.linkname]
+    except Exception as error:  # each kind of compression has errors of its own
         raise BadInput(f"{path}: the archive cannot be read: {error}") from None
-    members.sort(key=lambda m: m.name)
-    return [Entry(m.name, partial(read_member, path, m.offset_data, m.size)) for m in members]
+    return [Entry(n, partial(read_member, path, *places[n])) for n in sorted(places) if is_picture(Path(n))]
 
 
 def read_member(path: Path, offset: int, size: int) -> bytes:
-    """A member's bytes by its place, so that the archive is not searched again for each."""
+    """A member's bytes by its place, so that the archive is not searched again for each; raises BadInput."""
     member = tarfile.TarInfo()
     member.offset_data, member.size = offset, size
-    with tarfile.open(path) as archive:
-        file = archive.extractfile(member)
-        assert file is not None, "only regular files were listed"
-        data = file.read()
+    try:
+        with tarfile.open(path) as archive:
+            file = archive.extractfile(member)
+            assert file is not None, "only regular files were listed"
+            data = file.read()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BadInput(f"the archive cannot be read: {error}") from None
     if len(data) != size:
         raise BadInput("the archive ends before the picture does")
     return data
