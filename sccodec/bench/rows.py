@@ -37,20 +37,23 @@ KEYS: Mapping[str, str] = {
     "bpp": "8 * file_bytes / (width * height)",
     **dict.fromkeys(METRICS, "of the decoded picture, uint8"),
     "metrics": "names of those that were tried",
-    "reasons": "why a metric is null, by its name",
+    "reasons": "why a metric, or the peak of memory, is null, by its name",
     "encode_seconds": "median of `repeats`, without what load_seconds has",
     "decode_seconds": "the same",
     "load_seconds": "of the first encoding and decoding in its process, of a tiny picture: libraries, model, session",
     "repeats": "how often encoding and decoding were timed",
-    "peak_rss_bytes": "the most memory the process had while it encoded and decoded, all of it",
-    "threads": "that the process was given",
+    "peak_rss_bytes": "the most memory the process had while it encoded and decoded, all of it; null for programs",
+    "threads": "that the process was given; the libraries of AVIF, HEIC and BPG take as many as they find cores",
     "device": "cpu, or a CUDA device",
     "processor": "the CPU's name, as far as the system tells",
     "versions": "of packages, by their names",
-    "notes": "what the codec had to say about the picture",
+    "notes": "what was to be said about the picture, when it was read and by the codec",
     "time": "when it was measured, UTC",
     "error": "what failed, in one line; otherwise null",
 }
+
+SHOWN = 5
+"""Damaged lines of a file that are named one by one."""
 
 Row = dict[str, Any]
 Notice = Callable[[str], None]
@@ -71,7 +74,8 @@ def read(path: Path, notice: Notice) -> list[Row]:
     """
     if not path.exists():
         return []
-    rows, damaged = [], 0
+    rows: list[Row] = []
+    damaged: list[int] = []
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -80,13 +84,13 @@ def read(path: Path, notice: Notice) -> list[Row]:
             if row is not None:
                 rows.append(row)
                 continue
-            damaged += 1
-            if damaged <= 5:
-                notice(f"{path}: line {number} is damaged, and is passed over")
-    if damaged > 5:
-        notice(f"{path}: {damaged} lines in all are damaged, and are passed over")
+            damaged.append(number)
     if damaged and not rows:
         raise BadInput(f"{path}: holds no rows of results")
+    for number in damaged[:SHOWN]:
+        notice(f"{path}: line {number} is damaged, and is passed over")
+    if len(damaged) > SHOWN:
+        notice(f"{path}: {len(damaged)} lines in all are damaged, and are passed over")
     return rows
 
 
@@ -96,8 +100,11 @@ def parse(line: bytes) -> Row | None:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    named = isinstance(row, dict) and all(isinstance(row.get(key), str) for key in ("spec", "picture"))
-    return row if named else None
+    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("spec", "picture")):
+        return None
+    metrics = row.get("metrics") or []
+    tried = isinstance(metrics, list) and all(isinstance(name, str) for name in metrics)
+    return row if tried else None
 
 
 def line_of(row: Row) -> bytes:
