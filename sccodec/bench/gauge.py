@@ -196,7 +196,11 @@ def serve(connection: Connection, threads: int, device: str) -> None:
             import torch
 
             torch.set_num_threads(threads)
-        connection.send(gauge.measure(decoded, names))
+        measured = gauge.measure(decoded, names)
+        try:
+            connection.send(measured)
+        except OSError:  # whoever asked was ended meanwhile
+            return
 
 
 def settle_process(threads: int) -> None:
