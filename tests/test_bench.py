@@ -5,10 +5,16 @@ from __future__ import annotations
 import io
 import json
 import math
+import multiprocessing
+import operator
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import threading
+import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +23,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from sccodec import codec
-from sccodec.bench import datasets, gauge, rows, run, specs
+from sccodec import bundle, codec
+from sccodec.bench import datasets, gauge, measure, rows, run, specs
 from sccodec.bench.datasets import Dataset, Entry
-from sccodec.bench.measure import Item, Measurer, Setup
+from sccodec.bench.measure import Item, Measurer, Setup, timed
 from sccodec.codec import Options
 from sccodec.errors import BadInput, ModelNotFound, UnknownCodec
 
@@ -103,9 +109,49 @@ def test_pictures_come_from_folders_globs_files_and_archives(tmp_path: Path, pic
         assert {e.name for e in found.entries} == names, text
         assert str(tmp_path) not in found.name
         assert all(e.read().endswith(e.name.removeprefix("set/").encode()) for e in found.entries)
-    for text in (str(tmp_path / "none"), f"{folder}/*.gif", "kodac", str(folder / "notes.txt" / "deep")):
+    for text in (str(tmp_path / "none"), f"{folder}/*.gif", "kodac", str(folder / "notes.txt" / "deep"), ""):
         with pytest.raises(BadInput):
             datasets.find(text)
+
+
+def test_an_archive_holds_what_it_would_unpack_to(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+        for name, content in (("a.png", b"old"), ("a.png", b"new"), ("b.bin", b"linked")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        link = tarfile.TarInfo("c.png")
+        link.type, link.linkname = tarfile.LNKTYPE, "b.bin"
+        archive.addfile(link)
+    found = datasets.find(str(tmp_path / "set.tar")).entries
+    assert [(e.name, e.read()) for e in found] == [("a.png", b"new"), ("c.png", b"linked")]
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_damaged_archives_are_refused_or_their_pictures_are(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"set.tar.{kind}"
+    noise = io.BytesIO(np.random.default_rng(0).bytes(200_000))
+    with tarfile.open(path, f"w:{kind}") as archive:  # type: ignore[call-overload]
+        for i in range(3):
+            member = tarfile.TarInfo(f"{i}.png")
+            member.size = 50_000
+            archive.addfile(member, noise)
+    whole = path.read_bytes()
+    entries = datasets.find(str(path)).entries
+    refused = 0
+    for at in (5000, 60_000, 120_000, len(whole) - 3000):
+        for damaged in (whole[:at], whole[:at] + b"\xff" * 50 + whole[at + 50 :]):
+            path.write_bytes(damaged)
+            try:
+                datasets.find(str(path))
+            except BadInput:
+                refused += 1
+            for entry in entries:  # it was whole when it was listed
+                try:
+                    refused += len(entry.read()) != 50_000
+                except BadInput:
+                    refused += 1
+    assert refused > 8
 
 
 def test_rows_are_appended_whole_and_read_past_damage(tmp_path: Path) -> None:
@@ -117,12 +163,15 @@ def test_rows_are_appended_whole_and_read_past_damage(tmp_path: Path) -> None:
     rows.append(path, rows.empty(spec="png", picture="b.png"))
     with path.open("ab") as file:
         file.write(b"[1]\n" + b"[" * 100_000 + b'\n\xff\n\n{"spec": 5, "picture": "x"}\n')
+        for metrics in (b"5", b'{"psnr": 1}', b"[[]]"):
+            file.write(b'{"spec": "png", "picture": "x", "metrics": ' + metrics + b"}\n")
     before = path.read_bytes()
     said: list[str] = []
     found = rows.read(path, said.append)
     assert [row["spec"] for row in found] == ["jpeg:q=5", "png"]
     assert found[0] == first | {"psnr": None}
-    assert [s.split("line ")[1].split()[0] for s in said] == ["2", "4", "5", "6", "8"]
+    assert [s.split("line ")[1].split()[0] for s in said[:-1]] == ["2", "4", "5", "6", "8"]
+    assert "8 lines in all" in said[-1]
     rows.append(path, rows.empty(spec="png", picture="c.png"))
     assert path.read_bytes().startswith(before)  # what is damaged stays
     assert len(rows.read(path, said.append)) == 3
@@ -131,8 +180,10 @@ def test_rows_are_appended_whole_and_read_past_damage(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused(tmp_path: Path, picture: Picture) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(png(picture))
+    said: list[str] = []
     with pytest.raises(BadInput, match="holds no rows"):
-        rows.read(path, lambda text: None)
+        rows.read(path, said.append)
+    assert said == []  # the error says it all
     assert rows.read(tmp_path / "none", lambda text: None) == []
 
 
@@ -180,6 +231,55 @@ def test_a_measurement_has_every_key_and_weighs_the_file(fake_codec: str, pictur
     assert equal is not None and equal["psnr"] is None and equal["reasons"]["psnr"] == "the pictures are equal"
 
 
+def test_what_is_kept_for_comparison_is_no_memory_of_the_codec() -> None:
+    made: list[weakref.ref[Picture]] = []
+    alive: list[int] = []
+
+    def work() -> Picture:
+        alive.append(sum(ref() is not None for ref in made))
+        made.append(weakref.ref(result := np.zeros((100, 100, 3), np.uint8)))
+        return result
+
+    result = timed(work, 5, np.array_equal)
+    assert alive == [0, 1, 1, 1, 1] and result.steady and result.peak_bytes
+    counter = iter(range(3))
+    assert not timed(lambda: next(counter), 3, operator.eq).steady
+
+
+def test_the_peak_of_memory_is_that_of_one_decoding(
+    fake_codec: str, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sccodec.codecs.fake import Fake
+
+    decode, decoded = Fake.decode, []
+    monkeypatch.setattr(Fake, "decode", lambda self, data, options: decoded.append(1) or decode(self, data, options))
+    monkeypatch.setattr(measure, "reset_peak", decoded.clear)
+    monkeypatch.setattr(measure, "peak_bytes", lambda: len(decoded))
+    row = Measurer(setup_of(repeats=3), gauge.LocalGauge()).measure(entry_of(picture), Item("fake", ()))
+    assert row is not None and row["error"] is None and row["peak_rss_bytes"] == 1
+
+
+def test_what_was_said_while_the_picture_was_read_is_in_its_rows(fake_codec: str) -> None:
+    clear = entry_of(np.zeros((64, 64, 4), np.uint8))
+    measurer = Measurer(setup_of(), gauge.LocalGauge())
+    for spec in ("fake:q=5", "fake:q=6"):
+        row = measurer.measure(clear, Item(spec, ()))
+        assert row is not None and row["notes"] == ["transparency is flattened onto white"]
+    row = measurer.measure(entry_of(np.zeros((64, 64, 3), np.uint8)), Item("fake", ()))
+    assert row is not None and row["notes"] == ["the picture is black all over"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script of POSIX")
+def test_programs_have_no_peak_of_memory(tmp_path: Path, picture: Picture) -> None:
+    program = tmp_path / "cjpeg"
+    text = "import sys; from PIL import Image; Image.open(sys.stdin.buffer).save(sys.stdout.buffer, 'JPEG')"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{text}"\n')
+    program.chmod(0o755)
+    row = Measurer(setup_of(), gauge.LocalGauge()).measure(entry_of(picture), Item(f"jpeg:program={program}", ()))
+    assert row is not None and row["error"] is None and row["file_bytes"] > 0
+    assert row["peak_rss_bytes"] is None and "process of its own" in row["reasons"]["peak_rss_bytes"]
+
+
 def test_what_fails_is_a_row(fake_codec: str, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     from sccodec.codecs.fake import Fake
 
@@ -214,7 +314,7 @@ def test_a_second_run_leaves_out_what_is_there(fake_codec: str, picture: Picture
     first = plan_for(picture, [], "jpeg:q=5", "jpeg:q=9", "png")
     assert first.skipped == 0 and len(list(first.items())) == 6
     assert {len(chunk.items) for chunk in first.chunks} <= {1, 2}  # enough chunks for every process
-    assert {chunk.model for chunk in first.chunks} == {""}
+    assert {chunk.model for chunk in first.chunks} == {"jpeg", "png"}  # libraries of one are no memory of the other's
     held = [
         rows.empty(spec=item.spec, tag="", device="cpu", sha256=chunk.entry.sha256, metrics=["psnr"], picture="x")
         for chunk in first.chunks
@@ -226,9 +326,28 @@ def test_a_second_run_leaves_out_what_is_there(fake_codec: str, picture: Picture
     held[1]["tag"] = "00000000"
     held[2]["sha256"] = "another picture"
     assert plan_for(picture, held, "jpeg:q=5", "jpeg:q=9", "png").skipped == 3
+    elsewhere = [row | {"dataset": "other"} for row in held[3:]]  # a report would not find them under this name
+    assert plan_for(picture, elsewhere, "jpeg:q=5", "jpeg:q=9", "png").skipped == 0
     wider = plan_for(picture, held[3:], "jpeg:q=5", "jpeg:q=9", "png", metrics=("ssim",))
     assert wider.skipped == 0  # the new row has what the old one had, too
     assert {item.metrics for item in wider.items()} == {("ssim",), ("psnr", "ssim")}
+
+
+def test_rows_of_whichever_model_the_picture_chose_count(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    models = {v: bundle.Installed(tmp_path / v, "conceptual", v, v.encode()[:4]) for v in ("faces", "general")}
+    monkeypatch.setattr(bundle, "installed", lambda: list(models.values()))
+    monkeypatch.setattr(bundle, "default", lambda name, variant=None: models[variant or "faces"])
+
+    def skipped(spec: str, variant: str) -> int:
+        tag = models[variant].tag.hex()
+        known = {"spec": spec, "device": "cpu", "metrics": ["psnr"], "picture": "x", "tag": tag}
+        held = [rows.empty(**known, sha256=e.sha256) for e in (entry_of(picture), entry_of(picture[:20]))]
+        return plan_for(picture, held, spec).skipped
+
+    assert skipped("conceptual", "faces") == skipped("conceptual", "general") == 2
+    assert skipped("conceptual:general", "general") == 2 and skipped("conceptual:general", "faces") == 0
 
 
 def test_models_that_only_their_files_name_are_told_by_them(fake_codec: str, picture: Picture) -> None:
@@ -247,8 +366,6 @@ def test_models_that_only_their_files_name_are_told_by_them(fake_codec: str, pic
 def test_variants_without_a_model_are_refused_before_any_work(
     picture: Picture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from sccodec import bundle
-
     model = bundle.Installed(tmp_path / "x", "conceptual", "faces", b"abcd")
     monkeypatch.setattr(bundle, "search_path", lambda: [tmp_path])
     monkeypatch.setattr(bundle, "installed", lambda: [model])
@@ -273,6 +390,40 @@ def test_metrics_without_weights_say_so(tmp_path: Path, monkeypatch: pytest.Monk
     reasons = gauge.missing()
     assert set(reasons) == {"lpips_alex_v0.1", "lpips_vgg_v0.1"}
     assert all("\n" not in reason for reason in reasons.values())
+
+
+def test_control_c_is_held_back_though_another_thread_takes_it() -> None:
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    stop = threading.Event()
+    other = threading.Thread(target=stop.wait)  # as that of a progress bar: it does not block the signal
+    other.start()
+    done = []
+    try:
+        with pytest.raises(KeyboardInterrupt), run.undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            done.append("all of it")
+        assert done == ["all of it"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        stop.set()
+        other.join()
+        signal.signal(signal.SIGINT, handler)
+
+
+def test_the_process_that_measures_ends_quietly_where_nobody_waits(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = multiprocessing.Pipe()
+
+    class Slow(gauge.LocalGauge):
+        def measure(self, decoded: Picture, names: object) -> gauge.Measured:
+            ours.close()  # Control-C has ended who asked
+            return gauge.Measured()
+
+    monkeypatch.setattr(gauge, "LocalGauge", Slow)
+    monkeypatch.setattr(gauge, "settle_process", lambda threads: None)
+    ours.send((picture, picture, ("psnr",)))
+    gauge.serve(theirs, 1, "cpu")
 
 
 def test_another_process_measures_the_same_and_may_be_killed(picture: Picture) -> None:

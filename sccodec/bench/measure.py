@@ -8,14 +8,16 @@ Whatever fails makes a row, too. What a codec loads is timed apart, on a tiny pi
 from __future__ import annotations
 
 import ctypes
+import operator
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -74,16 +76,22 @@ class Loaded:
     failure: SccodecError | None = None
 
 
-def tag_of(spec: Spec) -> str | None:
-    """The tag of the model that encodes for a spec, "" for a codec without; None where only its file will tell.
+def tags_of(spec: Spec) -> frozenset[str] | None:
+    """The tags of the models that may encode for a spec, "" for a codec without; None where only its file will tell.
 
-    Raises ModelError where the codec has models, and none of them is of that variant.
+    Without a variant there may be several, of which the picture decides. Raises ModelError where the codec has models,
+    and none of them is of that variant.
     """
     if is_native(spec.codec):
-        return ""
-    if any(model.codec == spec.codec for model in bundle.installed()):
-        return bundle.default(spec.codec, spec.variant).tag.hex()
-    return None
+        return frozenset({""})
+    variants = {model.variant for model in bundle.installed() if model.codec == spec.codec}
+    if not variants:
+        return None
+    tags = {bundle.default(spec.codec, spec.variant).tag.hex()}
+    for variant in variants if spec.variant is None else ():
+        with suppress(ModelError):  # of a variant that nobody asks for
+            tags.add(bundle.default(spec.codec, variant).tag.hex())
+    return frozenset(tags)
 
 
 def model_key(spec: Spec) -> str:
@@ -120,6 +128,7 @@ class Measurer:
     _loaded: dict[str, Loaded] = field(default_factory=dict)
     _entry: Entry | None = None
     _picture: Picture | None = None
+    _picture_notes: list[str] = field(default_factory=list)
     _keys: dict[str, str] = field(default_factory=dict)
     _versions: dict[str, str] = field(default_factory=dict)
 
@@ -142,7 +151,7 @@ class Measurer:
         return row
 
     def _fill(self, row: Row, picture: Picture, item: Item) -> None:
-        notes: list[str] = []
+        notes = list(self._picture_notes)
         options = replace(self.setup.options, device=item.device)
         job = codec.prepare(picture, item.spec, None, notes.append, options)
         made_by: Callable[[Spec], str] | None = getattr(job.codec, "made_by", None)
@@ -150,33 +159,36 @@ class Measurer:
             row["encoder"] = made_by(job.spec)
         trim_memory()
         reset_peak()
-        encoded, row["encode_seconds"] = timed(job.encode, self.setup.repeats)
-        data = encoded[0]
+        encoded = timed(job.encode, self.setup.repeats, operator.eq)
+        data, row["encode_seconds"] = encoded.result, encoded.seconds
         row["file_bytes"] = len(data)
         row["bpp"] = 8 * len(data) / (picture.shape[0] * picture.shape[1])
         found = codec.codec_of_file(data, options.max_pixels)
         settled = codec.settle(found, options, notes.append)
-        decoded, row["decode_seconds"] = timed(lambda: found.decode(data, settled), self.setup.repeats)
-        row["peak_rss_bytes"] = peak_bytes()
-        if any(other != data for other in encoded):
+        decodings = timed(lambda: found.decode(data, settled), self.setup.repeats, np.array_equal)
+        decoded, row["decode_seconds"] = decodings.result, decodings.seconds
+        if "program" in dict(job.spec.options):
+            row["reasons"]["peak_rss_bytes"] = "the program has a process of its own"
+        else:
+            row["peak_rss_bytes"] = decodings.peak_bytes
+        if not encoded.steady:
             notes.append("the encoder does not write the same file each time")
-        if any(not np.array_equal(other, decoded[0]) for other in decoded[1:]):
+        if not decodings.steady:
             notes.append("the decoder does not give the same picture each time")
         row["notes"] = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
-        if decoded[0].shape != picture.shape or decoded[0].dtype != np.uint8:
-            raise SccodecError(f"it decodes to {decoded[0].dtype} {decoded[0].shape}, and was uint8 {picture.shape}")
+        if decoded.shape != picture.shape or decoded.dtype != np.uint8:
+            raise SccodecError(f"it decodes to {decoded.dtype} {decoded.shape}, and was uint8 {picture.shape}")
         said = found.info(data, replace(options, device="cpu")).as_dict()
         row |= {key: said[key] for key in ("tag", "sections", "overhead_bytes")}
-        measured = self.gauge.measure(decoded[0], item.metrics)
+        measured = self.gauge.measure(decoded, item.metrics)
         row |= measured.values
         row["reasons"] |= measured.reasons
         row["metrics"] = measured.tried
 
     def _load_picture(self, entry: Entry) -> Picture:
         if self._picture is None or entry != self._entry:
-            self._picture = None
-            notes: list[str] = []
-            self._picture = image.load(entry.read(), notes.append, self.setup.options.max_pixels)
+            self._picture, self._picture_notes = None, []
+            self._picture = image.load(entry.read(), self._picture_notes.append, self.setup.options.max_pixels)
             self._entry = entry
             self.gauge.refer(self._picture)
         return self._picture
@@ -229,14 +241,32 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def timed(work: Callable[[], Result], repeats: int) -> tuple[list[Result], float]:
-    """What repeated work gives, and the median of the seconds that it takes."""
-    results, seconds = [], []
-    for _ in range(repeats):
+@dataclass(frozen=True)
+class Timed(Generic[Result]):
+    """What repeated work gave at first, the median of its seconds, and whether it gave the same each time.
+
+    peak_bytes: of the process after the first time, so that nothing that is kept for comparison counts.
+    """
+
+    result: Result
+    seconds: float
+    steady: bool
+    peak_bytes: int | None
+
+
+def timed(work: Callable[[], Result], repeats: int, same: Callable[[Result, Result], bool]) -> Timed[Result]:
+    """Do the work so many times, one at least, and keep no result but the first."""
+    started = time.perf_counter()
+    first = work()
+    seconds = [time.perf_counter() - started]
+    peak, steady = peak_bytes(), True
+    for _ in range(repeats - 1):
         started = time.perf_counter()
-        results.append(work())
+        again = work()
         seconds.append(time.perf_counter() - started)
-    return results, statistics.median(seconds)
+        steady = steady and same(first, again)
+        del again  # before the next one is made
+    return Timed(first, statistics.median(seconds), steady, peak)
 
 
 def trim_memory() -> None:

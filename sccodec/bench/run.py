@@ -2,9 +2,9 @@
 
     specs x pictures - rows that are there -> chunks, one picture and some specs each -> processes -> rows -> keep()
 
-Chunks of one model follow one another, and a process keeps it. The next model gets a process of its own, so that what
-loading takes, and memory, are its own; codecs without models share one. A process that is killed costs one row, which
-says so; another one takes its place.
+Chunks of one model follow one another, and a process keeps it. The next model, and each codec without models, gets a
+process of its own, so that what loading takes, and memory, are its own: libraries of others would count. A process
+that is killed costs one row, which says so; another one takes its place.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,8 +25,7 @@ from sccodec import codec, engine
 from sccodec.bench import rows
 from sccodec.bench.datasets import Dataset, Entry
 from sccodec.bench.gauge import RemoteGauge, is_learned, missing, settle_process
-from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tag_of
-from sccodec.bench.specs import is_native
+from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tags_of
 from sccodec.codec import Options, Spec
 from sccodec.errors import BadInput, SccodecError
 
@@ -40,11 +40,11 @@ CHUNKS_A_JOB = 4
 
 @dataclass(frozen=True)
 class Chunk:
-    """Specs for one picture, which is decoded once for them. model: what they load, "" for nothing."""
+    """Specs for one picture, which is decoded once for them. model: what they load, as model_key() has it."""
 
     entry: Entry
     items: tuple[Item, ...]
-    model: str = ""
+    model: str
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,9 @@ class Wish:
 def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[str], None]) -> Plan:
     """What is left to do where the rows of `held` are there.
 
-    A row counts for the same spec, model, device and file of a picture where every metric that can be computed here was
-    tried. Metrics that it has beyond those asked for are computed again, so that the latest row is the most complete.
+    A row counts for the same spec, model, device, data set and file of a picture where every metric that can be
+    computed here was tried. Metrics that it has beyond those asked for are computed again, so that the latest row is
+    the most complete.
     Raises an SccodecError for what would fail with every picture.
     """
     lacking = missing()
@@ -93,14 +94,14 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
         processor=processor(),
     )
     items = prepare_items(wish, metrics, notice)
-    done = rows.current(held)
+    done = rows.current([row for row in held if row.get("dataset") in (None, dataset.name)])
     entries = [hashed(entry) for entry in dataset.entries]
     chunks: list[Chunk] = []
     skipped = 0
     for model, group in items.items():
         size = -(-len(group) * len(entries) // (CHUNKS_A_JOB * wish.jobs))
         for entry in entries:
-            left = [new for item, tag in group if (new := remaining(item, tag, entry, done, lacking)) is not None]
+            left = [new for item, tags in group if (new := remaining(item, tags, entry, done, lacking)) is not None]
             skipped += len(group) - len(left)
             chunks += [Chunk(entry, tuple(left[i : i + size]), model) for i in range(0, len(left), size)]
     return Plan(setup, chunks, skipped)
@@ -108,32 +109,34 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
 
 def prepare_items(
     wish: Wish, metrics: tuple[str, ...], notice: Callable[[str], None]
-) -> dict[str, list[tuple[Item, str | None]]]:
-    """Specs as items with the tag of their model, if it is known, by what a process has to load for them."""
+) -> dict[str, list[tuple[Item, frozenset[str] | None]]]:
+    """Specs as items with the tags of their models, if they are known, by what a process has to load for them."""
     said: set[str] = set()
-    groups: dict[str, list[tuple[Item, str | None]]] = {}
+    groups: dict[str, list[tuple[Item, frozenset[str] | None]]] = {}
     for text in wish.specs:
         spec = Spec.parse(text)
         device = codec.settle(codec.load(spec.codec), wish.options, said.add).device
-        # Codecs without models keep nothing: one group, so that their pictures are decoded once.
-        key = "" if is_native(spec.codec) else model_key(spec)
-        groups.setdefault(key, []).append((Item(text, metrics, device), tag_of(spec)))
+        groups.setdefault(model_key(spec), []).append((Item(text, metrics, device), tags_of(spec)))
     for text in sorted(said):
         notice(text)
     return groups
 
 
 def remaining(
-    item: Item, tag: str | None, entry: Entry, done: dict[tuple[str, str, str], list[Row]], lacking: dict[str, str]
+    item: Item,
+    tags: frozenset[str] | None,
+    entry: Entry,
+    done: dict[tuple[str, str, str], list[Row]],
+    lacking: dict[str, str],
 ) -> Item | None:
     """What is to be done of an item, None where its row is there."""
     if entry.sha256 is None:
         return item
     held = done.get((item.spec, item.device, entry.sha256), [])
-    if tag is not None:
-        held = [row for row in held if row.get("tag") == tag]
+    if tags is not None:
+        held = [row for row in held if str(row.get("tag")) in tags]
     whole = [row for row in held if set(item.metrics) <= set(row.get("metrics") or ())]
-    if whole and tag is not None:
+    if whole and tags is not None:
         return None
     more = {name for row in held for name in row.get("metrics") or ()} - set(lacking)
     every = tuple(name for name in rows.METRICS if name in item.metrics or name in more)
@@ -275,12 +278,23 @@ def serve(connection: Connection, setup: Setup) -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold Control-C back, for this thread and what it starts, until the end; where the system can."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Hold Control-C back, from this thread and from processes that it starts, until the end.
+
+    The mask is what such processes get, where the system knows masks. It does not keep other threads, such as the
+    progress bar's, from taking the signal, which python then brings to the main thread: the handler is for that.
+    """
+    taken: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    guarded = callable(handler) and threading.current_thread() is threading.main_thread()
+    if guarded:
+        signal.signal(signal.SIGINT, lambda number, frame: taken.append(number))
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        if held is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        if guarded:
+            signal.signal(signal.SIGINT, handler)
+        if taken and callable(handler):
+            handler(signal.SIGINT, None)
