@@ -28,7 +28,7 @@ from sccodec.networks.label_context import from_state
 from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.training.data import find_split, load_labelled
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors
-from sccodec.training.recipes.labels_faces import float_bits
+from sccodec.training.label_contexts import float_bits
 from sccodec.training.state import read_weights
 
 

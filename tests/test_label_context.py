@@ -10,8 +10,10 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
+from sccodec.entropy.labelmap import LabelModel  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.networks.label_context import LabelContext, LabelContextConfig, to_label_model  # noqa: E402
+from sccodec.training.label_contexts import coded_bits, float_bits, sample  # noqa: E402
 from sccodec.training.loop import Options, train  # noqa: E402
 from sccodec.training.recipes import labels_faces  # noqa: E402
 
@@ -46,11 +48,11 @@ def test_integers_lose_next_to_no_rate() -> None:
             parameter.normal_(0, 0.1)
     rng = np.random.default_rng(0)
     maps = labels_faces.pyramid_of(discs(rng))
-    columns = [np.concatenate(c) for c in zip(*(labels_faces.sample(m, 1100, rng) for m in maps), strict=True)]
+    columns = [np.concatenate(c) for c in zip(*(sample(m, 1100, rng, 19) for m in maps), strict=True)]
     network.remember(*(torch.from_numpy(c) for c in columns[:3]))
     model = to_label_model(network)
     for labels in maps:
-        coded, ideal = labels_faces.coded_bits(labels, model), labels_faces.float_bits(network, labels)
+        coded, ideal = coded_bits(labels, model), float_bits(network, labels)
         assert coded == pytest.approx(ideal, rel=0.005)
 
 
@@ -62,9 +64,9 @@ def test_recipe_trains_resumes_and_exports(data: Path, tmp_path: Path) -> None:
     assert any(line.startswith("resumed") for line in lines)
     path = labels_faces.export([checkpoint], tmp_path / "models", None)
     with np.load(path) as arrays:
-        model = labels_faces.LabelModel.from_arrays(dict(arrays), "labels")
+        model = LabelModel.from_arrays(dict(arrays), "labels")
     labels = labels_faces.pyramid_of(discs(np.random.default_rng(9)))[2]
-    assert labels_faces.coded_bits(labels, model) < 4.25 * labels.size
+    assert coded_bits(labels, model) < 4.25 * labels.size
 
 
 def test_maps_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
