@@ -180,6 +180,15 @@ def test_chroma(one: str, scene: Picture) -> None:
     assert default == (half if one == "jpeg" else full)
 
 
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_tunes_of_avif(scene: Picture) -> None:
+    qualities = (0, 99, 100)
+    plain = [sccodec.encode(scene, "avif:speed=9", q) for q in qualities]
+    for tune in ("ssim", "iq"):
+        files = [sccodec.encode(scene, f"avif:speed=9,tune={tune}", q) for q in qualities]
+        assert files[:2] != plain[:2] and files[2] == plain[2], "at 100 nothing is quantised"
+
+
 def test_rate_is_aimed_at_too() -> None:
     noise = np.random.default_rng(2).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     for bpp in (0.5, 2.0):

@@ -37,6 +37,8 @@ class Avif(Native):
         chroma = {"444": "4:4:4", "420": "4:2:0"}[asked.chroma("444", "420")]
         speed = asked.whole("speed", 0, 10, 4)
         tune = asked.word("tune", "psnr", "ssim", "iq")
+        if quality == 100:
+            tune = "psnr"  # nothing is quantised, so that all tunes write one file; libaom refuses to take iq
         check_pillow()
         return by_pillow(
             picture,
