@@ -261,6 +261,14 @@ def test_references_are_checked(tmp_path: Path, content: str, why: str) -> None:
         reference.read([path])
 
 
+def test_a_reference_that_goes_with_no_row_is_said(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    published = [{"name": n, "source": "s", "dataset": n, "points": [{"bpp": 1, "psnr": 30}]} for n in ("tiny", "Tiny")]
+    (here / "points.json").write_text(json.dumps(published))
+    code, _, err = run(capfd, "report", "rows.jsonl", "-o", "x.csv", "--reference", "points.json")
+    assert code == 0 and "the curve 'Tiny' is of 'Tiny', which no row is of" in err and "'tiny'" not in err
+    assert sum(",yes," in line for line in Path("x.csv").read_text().splitlines()) == 1
+
+
 def page_of(results: Results) -> str:
     found = groups(results)
     return page.report(words.page(None, found, results, "psnr", ""), found, results)

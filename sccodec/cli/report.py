@@ -78,7 +78,11 @@ def command(
     target = None if export else output_of(results, references, output, chosen, force=force)
     folder = export_folder(results, output) if export else None
     read = read_results(results)
-    groups = curves.groups(read, reference.read([Path(name) for name in references]))
+    published = reference.read([Path(name) for name in references])
+    groups = curves.groups(read, published)
+    for one in published:
+        if not any(one in group.references for group in groups):
+            Reporter().notice(f"the curve {one.name!r} is of {one.dataset!r}, which no row is of: it is not drawn")
     if not any(group.series for group in groups):
         raise BadInput("the files hold no measurement that succeeded" + first_failure(read))
     compared.check_anchor(groups, anchor)
