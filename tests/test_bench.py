@@ -426,6 +426,26 @@ def test_the_process_that_measures_ends_quietly_where_nobody_waits(
     gauge.serve(theirs, 1, "cpu")
 
 
+def test_a_torch_that_cannot_be_imported_costs_its_own_metrics(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    monkeypatch.setattr(gauge, "settle_process", lambda threads: None)
+    monkeypatch.delitem(sys.modules, "sccodec.metrics.perceptual", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)  # the import fails
+    large = np.tile(picture, (2, 2, 1))
+    thread = threading.Thread(target=gauge.serve, args=(theirs, 1, "cpu"))
+    thread.start()
+    try:
+        ours.send((large, large // 2, ("psnr", "lpips_alex_v0.1")))
+        assert ours.poll(30)
+        measured = ours.recv()
+    finally:
+        ours.close()
+        thread.join()
+    assert measured.tried == ["psnr"] and measured.values["psnr"] > 0 and "torch" in measured.reasons["lpips_alex_v0.1"]
+
+
 def test_another_process_measures_the_same_and_may_be_killed(picture: Picture) -> None:
     local, remote = gauge.LocalGauge(), gauge.RemoteGauge(1)
     try:

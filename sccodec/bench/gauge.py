@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -193,9 +194,10 @@ def serve(connection: Connection, threads: int, device: str) -> None:
         if reference is not None:
             gauge.refer(reference)
         if any(map(is_learned, names)):
-            import torch
+            with suppress(Exception):  # where it is installed and broken, the metrics that need it will say so
+                import torch
 
-            torch.set_num_threads(threads)
+                torch.set_num_threads(threads)
         measured = gauge.measure(decoded, names)
         try:
             connection.send(measured)
