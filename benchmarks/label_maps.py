@@ -64,7 +64,7 @@ def png(labels: np.ndarray) -> int:
         if mode == "P":
             picture = picture.convert("P")
             picture.putdata(labels.ravel().tolist())
-            picture.putpalette([v for c in range(CLASSES) for v in (c, c, c)])
+            picture.putpalette([v for c in range(int(labels.max()) + 1) for v in (c, c, c)])
         stream = io.BytesIO()
         picture.save(stream, "png", optimize=True)
         sizes.append(stream.tell())
@@ -90,6 +90,15 @@ def ours(model: LabelModel, seconds: dict[str, list[float]]) -> Callable[[np.nda
     return measure
 
 
+def coders_beside(flif_command: str | None) -> dict[str, Callable[[np.ndarray], int]]:
+    """JPEG XL, PNG, and FLIF where it is: by the command given, or on the PATH."""
+    coders = {"jpegxl": jpegxl, "png": png}
+    command = shlex.split(flif_command) if flif_command else [p for p in [shutil.which("flif")] if p]
+    if command:
+        coders["flif"] = flif(command)
+    return coders
+
+
 def load_model(path: Path | None) -> LabelModel:
     if path is not None:
         with np.load(path) as arrays:
@@ -111,10 +120,7 @@ def main() -> None:
     originals = [np.asarray(Image.open(p), np.uint8) for p in paths]
     maps = [pyramid(m, [m.shape[0] // size for size in SIZES], CLASSES) for m in originals]
     seconds: dict[str, list[float]] = {}
-    coders = {"ours": ours(load_model(options.model), seconds), "jpegxl": jpegxl, "png": png}
-    command = shlex.split(options.flif) if options.flif else [p for p in [shutil.which("flif")] if p]
-    if command:
-        coders["flif"] = flif(command)
+    coders = {"ours": ours(load_model(options.model), seconds)} | coders_beside(options.flif)
     results: dict[str, dict[str, float]] = {}
     for level, size in reversed(list(enumerate(SIZES))):
         seconds |= {"encode": [], "decode": []}

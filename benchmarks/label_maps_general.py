@@ -1,0 +1,106 @@
+"""Bytes of photographs' label maps: what the encoder sends, by strength, beside FLIF, JPEG XL and PNG on the same maps.
+
+    python benchmarks/label_maps_general.py --kodak DIR [--flif COMMAND] [--model FILE.npz --segmenter CHECKPOINT.pt]
+        [--out RESULTS.json]
+
+DIR holds the Kodak pictures as PNG files. Maps are those that entropy.label_choice makes of the segmenter's logits,
+one sample for 16x16 pixels, and the likeliest class of each sample (``likeliest``). Segmenter and label model are the
+installed conceptual:general model's, or those of a training. FLIF as in label_maps.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from label_maps import coders_beside, load_model, ours
+from measuring import pictures_in, read_picture
+
+from sccodec.entropy.label_choice import cell_evidence, choose, connected, strength_of
+from sccodec.entropy.labelmap import LabelModel
+
+STRENGTHS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+Logits = Callable[[np.ndarray], np.ndarray]
+
+
+def installed() -> tuple[Logits, LabelModel]:
+    """The installed model's segmenter, uint8 [H, W, 3] -> logits [classes, H/4, W/4], and its label model."""
+    from sccodec.bundle import default
+    from sccodec.codecs._conceptual_native import Geometry, Model
+
+    model = Model(default("conceptual", "general"))
+    return lambda image: model.segment(image, Geometry.of(*image.shape[:2])), model.parts.label_model
+
+
+def of_training(checkpoint: Path, arrays: Path) -> tuple[Logits, LabelModel]:
+    """As ``installed``, of a training's checkpoint and of what ``sccodec export labels-general`` wrote."""
+    import torch
+
+    from sccodec.networks.segmenter import Segmenter, SegmenterConfig
+    from sccodec.training.loop import load_average, place
+
+    model = load_model(arrays)
+    segmenter = Segmenter(SegmenterConfig(model.classes))
+    segmenter.load_state_dict(load_average(checkpoint, "segmenter"))
+    place(segmenter).eval()
+
+    def logits(image: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+            return segmenter(x.contiguous(memory_format=torch.channels_last))[0].numpy()
+
+    return logits, model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kodak", type=Path, required=True)
+    parser.add_argument("--segmenter", type=Path, help="checkpoint of segmenter-general; with --model")
+    parser.add_argument("--model", type=Path, help="arrays of a LabelModel; with --segmenter")
+    parser.add_argument("--flif", help="command of the FLIF encoder; otherwise flif on the PATH")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "label_maps_general.json")
+    options = parser.parse_args()
+    if (options.segmenter is None) != (options.model is None):
+        parser.error("--segmenter and --model go together")
+    logits, model = of_training(options.segmenter, options.model) if options.segmenter else installed()
+    pictures = [read_picture(p) for p in pictures_in(options.kodak)]
+    pixels = float(np.mean([p.shape[0] * p.shape[1] for p in pictures]))
+    evidence = [cell_evidence(logits(p)) for p in pictures]
+    seconds: dict[str, list[float]] = {}
+    coders = {"ours": ours(model, seconds)} | coders_beside(options.flif)
+    results: dict[str, dict[str, float]] = {}
+    for strength in (None, *STRENGTHS):
+        seconds |= {"encode": [], "decode": []}
+        chosen, maps = [], []
+        for e in evidence:
+            start = time.process_time()
+            maps.append(e.argmax(0).astype(np.uint8) if strength is None else choose(e, model, strength))
+            chosen.append(time.process_time() - start)
+        row = {name: round(float(np.mean([measure(m) for m in maps])), 1) for name, measure in coders.items()}
+        row["bpp"] = round(8 * row["ours"] / pixels, 5)
+        row["classes"] = round(float(np.mean([np.unique(m).size for m in maps])), 2)
+        row["regions"] = round(float(np.mean([connected(m.astype(np.intp)).max() + 1 for m in maps])), 2)
+        evident = [
+            np.take_along_axis(e, m[None].astype(np.intp), 0).mean() for e, m in zip(evidence, maps, strict=True)
+        ]
+        row["bits_of_evidence_a_sample"] = round(float(np.mean(evident)) / -np.log(2), 4)
+        row |= {f"{k}_cpu_ms": round(1000 * float(np.median(v)), 1) for k, v in (seconds | {"choose": chosen}).items()}
+        if "flif" in row:
+            row["of_flif"] = round(row["ours"] / row["flif"], 3)
+        results["likeliest" if strength is None else str(strength)] = row
+        print(strength, row, flush=True)
+    report = {
+        "maps": len(pictures),
+        "strength_by_quality": {str(q): strength_of(q) for q in (0, 25, 50, 75, 100)},
+        "mean_bytes_by_strength": results,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
