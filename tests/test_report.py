@@ -327,6 +327,9 @@ def test_rates_are_those_of_most_codecs() -> None:
     (group,) = groups(sorted_rows(*tiny, *curve("jpeg"), *curve("webp")))
     low, high = chosen.rates(group.series, "a" * 64)
     assert 0.1 < low < high < 0.8
+    narrow = [row(f"narrow:q={q}", file_bytes=q) for q in (300, 432)]
+    (group,) = groups(sorted_rows(*narrow, *curve("jpeg"), *curve("webp")))
+    assert chosen.rates(group.series, "a" * 64) == pytest.approx([0.36]), "two would look alike"
     (group,) = groups(sorted_rows(*tiny, *curve("jpeg")))
     low, high = chosen.rates(group.series, "a" * 64)
     assert 0.1 < low < high < 0.8  # the higher ones, where as many have either

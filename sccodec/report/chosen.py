@@ -48,7 +48,7 @@ def stem(name: str) -> str:
 def rates(series: Sequence[Series], picture: str) -> list[float]:
     """Two rates that tell codecs apart: a quarter and two thirds, in the logarithm, of the range that most were run at.
 
-    Where that is hardly a range, its lower end. Codecs with one rate, as lossless ones have, are not asked where
+    Where that is hardly a range, its middle. Codecs with one rate, as lossless ones have, are not asked where
     others have several. picture: its SHA-256.
     """
     measured = [[p.rows[picture].bpp for p in one.points if picture in p.rows] for one in series]
@@ -60,8 +60,8 @@ def rates(series: Sequence[Series], picture: str) -> list[float]:
     sharing = [[span for span in spans if span[0] <= low <= span[1]] for low, _ in sorted(spans, reverse=True)]
     most = max(sharing, key=len)
     low, high = max(span[0] for span in most), min(span[1] for span in most)
-    if high <= 1.2 * low:
-        return [low]
+    if high < 2 * low:
+        return [math.sqrt(low * high)]
     return [math.exp(math.log(low) + part * math.log(high / low)) for part in (1 / 4, 2 / 3)]
 
 
