@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from sccodec import bundle, codec
+from sccodec import bundle, codec, metrics
 from sccodec.bench import datasets, gauge, measure, rows, run, specs
 from sccodec.bench.datasets import Dataset, Entry
 from sccodec.bench.measure import Item, Measurer, Setup, timed
@@ -432,6 +432,7 @@ def test_a_torch_that_cannot_be_imported_costs_its_own_metrics(
     ours, theirs = multiprocessing.Pipe()
     monkeypatch.setattr(gauge, "settle_process", lambda threads: None)
     monkeypatch.delitem(sys.modules, "sccodec.metrics.perceptual", raising=False)
+    monkeypatch.delattr(metrics, "perceptual", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)  # the import fails
     large = np.tile(picture, (2, 2, 1))
     thread = threading.Thread(target=gauge.serve, args=(theirs, 1, "cpu"))
