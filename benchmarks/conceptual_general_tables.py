@@ -1,0 +1,96 @@
+"""The results of the conceptual codec for any photograph as Markdown, for write_results.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from measuring import row
+
+# What the functions below call each result -> its file in results/, without suffix.
+RESULTS = {
+    "kodak": "conceptual_general",
+    "maps": "label_maps_general",
+    "speed": "conceptual_general_speed",
+    "large": "conceptual_general_large",
+}
+
+Results = Mapping[str, dict[str, Any]]
+
+
+def everything(results: Results) -> str:
+    """All that README and card say about the figures; results by the names of RESULTS, those that there are."""
+    kodak = results["kodak"]
+    where = kodak["environment"]
+    machine = f"{where['cores']} cores ({where['cpu']}), ONNX Runtime {where['versions']['onnxruntime']}"
+    parts = [
+        f"{kodak['what']}, at -q {kodak['default']:g} where nothing else is said, means over the pictures. On {machine}.",
+        acceptance(results),
+        beside_bpg(kodak),
+        qualities(kodak),
+    ]
+    return "\n\n".join(parts)
+
+
+def acceptance(results: Results) -> str:
+    """Floor, aim and measured figure; an empty cell for what was not measured."""
+    kodak = results["kodak"]
+    beside = kodak["beside_bpg"]
+    ours, bpg, n = beside["ours"], beside["bpg"], len(beside["pictures"])
+    closer = beside["closer"]["lpips_alex"]
+    lines = [row("", "floor", "aim", "measured"), row(*["---"] * 4)]
+    lines.append(row("bits per pixel", "at most 0.05", "", f"{ours['bpp']:.4f}"))
+    lines.append(row("LPIPS v0.1 AlexNet", "0.42", "0.30", f"{ours['lpips_alex']:.4f}"))
+    said = f"{closer} of {n} (mean of BPG's {bpg['lpips_alex']:.4f} at {bpg['bpp']:.4f} bpp)"
+    lines.append(row("below BPG 4:4:4 at equal bytes, pictures", 24, "", said))
+    vgg = f"{ours['lpips_vgg']:.4f} (BPG {bpg['lpips_vgg']:.4f}; below it on {beside['closer']['lpips_vgg']})"
+    lines.append(row("LPIPS v0.1 VGG16", "", "", vgg))
+    lines.append(row("PSNR, dB", "", 21, f"{ours['psnr_db']:.2f} (BPG {bpg['psnr_db']:.2f})"))
+    if maps := results.get("maps"):
+        lines.append(row("label map, bits per pixel", "", "0.012", label_maps(maps)))
+    if speed := results.get("speed"):
+        seconds = speed["seconds"]["sccodec"]
+        both = f"{seconds['cold_decode_seconds']:.2f} s (encode {seconds['cold_encode_seconds']:.2f} s)"
+        lines.append(row("cold decode, 768x512", "1.5 s", "0.6 s", both))
+    if large := results.get("large"):
+        largest = max(large["sizes"], key=lambda size: float(size["megapixels"]))
+        peaks = " / ".join(f"{largest[d]['peak_mib'] / 1024:.2f} GiB" for d in ("encode", "decode"))
+        lines.append(row("24 megapixels, encode / decode", "3 GiB", "", f"{peaks} at {largest['megapixels']:.1f}"))
+    return "\n".join(lines)
+
+
+def label_maps(maps: dict[str, Any]) -> str:
+    mean = maps["mean"]
+    others = f"FLIF {mean['flif_bpp']:.4f}, JPEG XL {mean['jpegxl_bpp']:.4f}"
+    return f"{mean['bpp']:.4f} ({mean['bytes']:.0f} bytes; {others})"
+
+
+def beside_bpg(kodak: dict[str, Any]) -> str:
+    """Every picture: bytes and LPIPS (AlexNet) of ours and of BPG's file of the same size."""
+    lines = [row("picture", "bytes", "LPIPS", "PSNR, dB", "BPG: bytes", "LPIPS", "PSNR, dB"), row(*["---"] * 7)]
+    for pair in kodak["beside_bpg"]["pictures"]:
+        cells = [
+            cell
+            for side in (pair["ours"], pair["bpg"])
+            for cell in (side["bytes"], f"{side['lpips_alex']:.3f}", f"{side['psnr_db']:.2f}")
+        ]
+        lines.append(row(pair["picture"], *cells))
+    return "\n".join(lines)
+
+
+def qualities(kodak: dict[str, Any]) -> str:
+    """The mean curve over the quality knob."""
+    names = ("labels", "hyper", "textures", "coarse")
+    lines = [
+        row(
+            "-q", "bpp", "LPIPS AlexNet", "LPIPS VGG16", "MS-SSIM", "PSNR, dB", "bytes of labels", "textures", "coarse"
+        ),
+        row(*["---"] * 9),
+    ]
+    for point in kodak["curve"]:
+        mean = point["mean"]
+        sizes = {name: mean.get(f"{name}_bytes", 0.0) for name in names}
+        figures = (f"{mean['lpips_alex']:.3f}", f"{mean['lpips_vgg']:.3f}", f"{mean['ms_ssim']:.4f}")
+        told = (f"{sizes['labels']:.0f}", f"{sizes['hyper'] + sizes['textures']:.0f}", f"{sizes['coarse']:.0f}")
+        lines.append(row(f"{point['quality']:g}", f"{mean['bpp']:.4f}", *figures, f"{mean['psnr_db']:.2f}", *told))
+    return "\n".join(lines)
