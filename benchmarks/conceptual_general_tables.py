@@ -24,7 +24,7 @@ def everything(results: Results) -> str:
     where = kodak["environment"]
     machine = f"{where['cores']} cores ({where['cpu']}), ONNX Runtime {where['versions']['onnxruntime']}"
     parts = [
-        f"{kodak['what']}, at -q {kodak['default']:g} where nothing else is said, means over the pictures. On {machine}.",
+        f"{kodak['what']}, at -q {kodak['default']:g} unless stated, means over the pictures. On {machine}.",
         acceptance(results),
         beside_bpg(kodak),
         qualities(kodak),
@@ -79,7 +79,7 @@ def beside_bpg(kodak: dict[str, Any]) -> str:
 
 
 def qualities(kodak: dict[str, Any]) -> str:
-    """The mean curve over the quality knob."""
+    """The mean curve over the quality knob; the last three columns are bytes of sections."""
     names = ("labels", "hyper", "textures", "coarse")
     lines = [
         row(
