@@ -3,8 +3,9 @@
     python benchmarks/write_results.py
 
 Reads results/*.json, which the other scripts of this folder write, and replaces what stands between the two `results`
-marks of README.md and of the card (models/<model>.md); each codec has marks of its own. Refuses results of another
-model than the installed one. What was not measured yet for the hyperprior codec leaves its cell empty.
+marks of README.md and of the card (models/<model>.md); each codec has marks of its own, and so has what compares them
+all, in README.md. Refuses results of another model than the installed one. What was not measured yet for the hyperprior
+codec leaves its cell empty.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import codecs_tables
 import hyperprior_tables
 from measuring import row
 
@@ -26,6 +28,8 @@ HYPERPRIOR = (
     "<!-- hyperprior results: written by benchmarks/write_results.py -->",
     "<!-- end of hyperprior results -->",
 )
+
+CODECS = "<!-- codec results: written by benchmarks/write_results.py -->", "<!-- end of codec results -->"
 
 
 def read(name: str, model: str) -> dict[str, Any]:
@@ -92,6 +96,25 @@ def replace(path: Path, marks: tuple[str, str], text: str) -> None:
 def main() -> None:
     write_conceptual()
     write_hyperprior()
+    write_codecs()
+
+
+def write_codecs() -> None:
+    """What was measured of all codecs alike; nothing where it was not."""
+    results = HERE / "results"
+    if not (results / "codecs.json").exists():
+        print("results/codecs.json is not there: what it says about every codec is left as it is")
+        return
+    found, page = (
+        json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        for path in (results / "codecs.json", results / "codecs_page.json")
+    )
+    known = {model.tag.hex() for model in bundle.installed()}
+    curves = {name: curve for part in ("kodak", "faces") for name, curve in found[part]["curves"].items()}
+    for name, curve in curves.items():
+        if curve["tag"] and curve["tag"] not in known:
+            raise SystemExit(f"results/codecs.json: {name}'s model {curve['tag']} is not installed: measure again")
+    replace(HERE.parent / "README.md", CODECS, codecs_tables.everything(found, page))
 
 
 def write_hyperprior() -> None:
