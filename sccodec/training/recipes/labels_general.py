@@ -23,12 +23,11 @@ from sccodec.training.clusters import CELL, class_colours
 from sccodec.training.label_contexts import ContextTask, LabelMap, coded_bits, export_model, float_bits
 from sccodec.training.loop import Clock, Options, place
 from sccodec.training.photos import Photo, load_photos, training_photos
-from sccodec.training.recipes.segmenter_general import CLASSES, HELD_EVERY, MOST_EXTRAS, as_tensor, whole_cells
+from sccodec.training.recipes.segmenter_general import CLASSES, HELD_EVERY, as_tensor, whole_cells
 
-SCALES, LEAST = (1.0, 0.6), 192
-LARGE, LEAST_LARGE, EVERY_LARGE = 1.5, 800, 3
-"""Every third of the larger photographs is enlarged as well: maps of a full working picture have 96x64 samples."""
-EXTRA_SCALE = 0.75
+SCALES, LEAST = (1.0, 0.6, 1.0, 1.4, 0.8), 192
+"""Photographs are taken at these sizes by turns: maps of full working pictures have 96x64 samples, small ones few."""
+EXTRA_SCALE, MOST_EXTRAS = 0.75, 100
 STRENGTHS = (0.35, 2.5)
 HELD_STRENGTHS = (0.5, 1.0, 2.0)
 POOL, RENEWED = 480, 4
@@ -65,13 +64,10 @@ class LabelsTask(ContextTask):
         paths, extras = training_photos(self.data)
         kept = [p for i, p in enumerate(paths) if i % HELD_EVERY]
         every = max(1, -(-len(extras) // MOST_EXTRAS))
-        groups = (
-            (kept, SCALES, LEAST),
-            (kept[::EVERY_LARGE], (LARGE,), LEAST_LARGE),
-            (extras[::every], (EXTRA_SCALE,), LEAST),
-        )
-        self.evidence = [e for group in groups for e in self.evidence_of(segmenter, *group)]
-        self.held = list(self.evidence_of(segmenter, paths[::HELD_EVERY], (1.0,), LEAST))
+        taken = [(p, SCALES[i % len(SCALES)]) for i, p in enumerate(kept)]
+        taken += [(p, EXTRA_SCALE) for p in extras[::every]]
+        self.evidence = list(self.evidence_of(segmenter, taken))
+        self.held = list(self.evidence_of(segmenter, [(p, 1.0) for p in paths[::HELD_EVERY]]))
         if not self.evidence or not self.held:
             raise BadInput(f"{self.data}: too few photographs of {LEAST} pixels a side and more")
         sizes = np.array([math.sqrt(e[0].size) for e in self.evidence])
@@ -81,12 +77,10 @@ class LabelsTask(ContextTask):
         if fresh:
             self.remember()
 
-    def evidence_of(
-        self, segmenter: nn.Module, paths: list[Path], scales: tuple[float, ...], least: int
-    ) -> Iterator[Evidence]:
-        """Log-probabilities [classes, h, w] of each photograph at each scale, one read at a time."""
-        for path in paths:
-            for photo in whole_cells(load_photos([path], scales, least)):
+    def evidence_of(self, segmenter: nn.Module, taken: list[tuple[Path, float]]) -> Iterator[Evidence]:
+        """Log-probabilities [classes, h, w] of photographs, each at its scale; one is read at a time."""
+        for path, scale in taken:
+            for photo in whole_cells(load_photos([path], (scale,), LEAST)):
                 yield evidence_of(segmenter, photo, self.device)
 
     def make(self, rng: np.random.Generator) -> LabelMap:
