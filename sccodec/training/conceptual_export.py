@@ -17,7 +17,7 @@ from sccodec import regions
 from sccodec.codecs._conceptual_faces import BITSTREAM, DETAIL_STRIDE
 from sccodec.codecs._conceptual_textures import pool
 from sccodec.entropy import tables
-from sccodec.entropy.integer import quantise
+from sccodec.entropy.integer import IntegerNetwork, quantise
 from sccodec.entropy.priors import (
     DETAIL_INPUT_BITS,
     LATENT_BITS,
@@ -32,7 +32,8 @@ from sccodec.networks.conceptual import ConceptualConfig, Generator, TextureEnco
 from sccodec.networks.label_context import LabelContext, from_state, to_label_model
 from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
-from sccodec.training.export import graph, write_bundle
+from sccodec.training import export
+from sccodec.training.export import Job, write_bundle
 from sccodec.training.state import read_checkpoint
 
 HYPER_RANGE = 40  # the hyper table spans -40..40, the rest is escaped
@@ -120,25 +121,40 @@ def integer_priors(
     assert isinstance(detail, DetailPrior)
     side = config.working_size // DETAIL_STRIDE
     cells = (side, side)
-    texture_examples, detail_examples = [], []
+    detail_examples = []
     for found, t, _ in examples:
-        t_base = np.rint(t * 2**LATENT_BITS).astype(np.int64)
-        with torch.no_grad():
-            z = texture.analyse(torch.from_numpy(t).float(), torch.from_numpy(found.labels)).numpy()
         one_hot = np.eye(config.classes, dtype=np.int64)[found.labels]
-        parent = np.concatenate([t_base, np.zeros((1, t.shape[1]), np.int64)])[found.parents]
-        texture_examples.append(texture_inputs(np.rint(z), one_hot, parent))
-        detail_examples.append(detail_inputs(found, one_hot, t_base, cells))
+        detail_examples.append(detail_inputs(found, one_hot, in_fixed_point(t), cells))
     return PriorModel(
         hyper,
         tables.gaussian_table(tables.scales()),
-        quantise(as_arrays(texture.layers()), np.concatenate(texture_examples), TEXTURE_INPUT_BITS, OUTPUT_BITS),
+        integer_texture(texture, config, [(found, t) for found, t, _ in examples]),
         quantise(as_arrays(detail.network.weights()), np.concatenate(detail_examples), DETAIL_INPUT_BITS, OUTPUT_BITS),
         config.classes,
         config.textures,
         config.hyper,
         config.parents,
     )
+
+
+def in_fixed_point(t: NDArray[Any]) -> NDArray[np.int64]:
+    """Latents in base units as decoded ones are kept."""
+    fixed: NDArray[np.int64] = np.rint(t * 2**LATENT_BITS).astype(np.int64)
+    return fixed
+
+
+@torch.no_grad()
+def integer_texture(
+    prior: TexturePrior, config: ConceptualConfig, examples: Sequence[tuple[regions.Regions, NDArray[Any]]]
+) -> IntegerNetwork:
+    """The textures' prior in integers, calibrated on regions and textures [K, textures] of training pictures."""
+    rows = []
+    for found, t in examples:
+        z = prior.analyse(torch.from_numpy(t).float(), torch.from_numpy(found.labels)).numpy()
+        one_hot = np.eye(config.classes, dtype=np.int64)[found.labels]
+        parent = np.concatenate([in_fixed_point(t), np.zeros((1, t.shape[1]), np.int64)])[found.parents]
+        rows.append(texture_inputs(np.rint(z), one_hot, parent))
+    return quantise(as_arrays(prior.layers()), np.concatenate(rows), TEXTURE_INPUT_BITS, OUTPUT_BITS)
 
 
 class HyperAnalysis(nn.Module):
@@ -161,23 +177,17 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
     image = torch.rand(1, 3, h, w)
     planes = {f"noise{s}": torch.from_numpy(regions.noise(h // s, w // s)) for s in (4, 2, 1)}
     index = torch.arange(12 * 20).view(1, 12, 20) % rows
-    tensors: dict[str, NDArray[Any]] = {}
-    jobs: list[tuple[str, nn.Module, dict[str, Tensor], dict[str, dict[int, str]], tuple[str, ...]]] = [
-        (
-            "segmenter",
-            networks["segmenter"],
-            {"image": image},
-            {"image": {2: "height", 3: "width"}},
-            ("logits",),
-        ),
-        (
+    sides = {"image": {2: "height", 3: "width"}}
+    jobs = [
+        Job("segmenter", networks["segmenter"], {"image": image}, sides, ("logits",)),
+        Job(
             "encoder",
             networks["encoder"],
             {"image": image, "labels": index % config.classes},
-            {"image": {2: "height", 3: "width"}, "labels": {1: "map_height", 2: "map_width"}},
+            sides | {"labels": {1: "map_height", 2: "map_width"}},
             ("features", "detail"),
         ),
-        (
+        Job(
             "generator",
             networks["generator"],
             {
@@ -200,13 +210,14 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
         ),
     ]
     if config.hyper:
-        analysed = {"rows": torch.rand(rows, config.textures + config.classes)}
-        jobs.append(("hyper_analysis", HyperAnalysis(prior).eval(), analysed, {"rows": {0: "regions"}}, ("z",)))
-    for name, module, inputs, axes, outputs in jobs:
-        text, arrays = graph(module, name, inputs, axes, outputs)
-        tensors |= arrays
-        tensors[f"graph.{name}"] = np.frombuffer(text, np.uint8)
-    return tensors
+        jobs.append(rows_job("hyper_analysis", prior))
+    return export.graphs(jobs)
+
+
+def rows_job(name: str, prior: TexturePrior) -> Job:
+    """The textures' hyper-analysis, under a name."""
+    rows = torch.rand(5, prior.config.textures + prior.config.classes)
+    return Job(name, HyperAnalysis(prior).eval(), {"rows": rows}, {"rows": {0: "regions"}}, ("z",))
 
 
 def write(

@@ -12,6 +12,7 @@ import inspect
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -121,6 +122,27 @@ def graph(
     tidy(model, dynamic_axes)
     weights = detach_weights(model, twin.state_dict())
     return model.SerializeToString(), {f"{name}.{k}": v for k, v in weights.items()}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network to store, and what ``graph`` takes to export it."""
+
+    name: str
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    axes: Mapping[str, Mapping[int, str]]
+    outputs: Sequence[str]
+
+
+def graphs(jobs: Sequence[Job]) -> dict[str, NDArray[Any]]:
+    """The arrays of a model file for these networks: weightless graphs, and float16 weights."""
+    tensors: dict[str, NDArray[Any]] = {}
+    for job in jobs:
+        text, arrays = graph(job.module, job.name, job.inputs, job.axes, job.outputs)
+        tensors |= arrays
+        tensors[f"graph.{job.name}"] = np.frombuffer(text, np.uint8)
+    return tensors
 
 
 def tidy(model: onnx.ModelProto, dynamic_axes: Mapping[str, Mapping[int, str]]) -> None:

@@ -34,9 +34,10 @@ from sccodec.networks.hyperprior import (
     HyperpriorConfig,
     fold,
 )
+from sccodec.training import export
 from sccodec.training.conceptual_export import hyper_table
 from sccodec.training.estimator import EntropyModels
-from sccodec.training.export import graph, write_bundle
+from sccodec.training.export import Job, write_bundle
 from sccodec.training.hyperprior_rate import FloatDistributions, GridEstimator, learned_likelihood
 
 HEADROOM = 1.25  # hundreds of pictures calibrate; with twice the largest value, low rates lose 0.1 % more
@@ -50,8 +51,8 @@ def tensors(
     analysis, synthesis, hyper_analysis = (fold(networks[n]) for n in ("analysis", "synthesis", "hyper_analysis"))
     h, w = 5, 7
     sides = {1: "height", 2: "width"}
-    jobs: list[tuple[str, nn.Module, dict[str, Tensor], dict[str, dict[int, str]], tuple[str, ...]]] = [
-        (
+    jobs = [
+        Job(
             "analysis",
             Encode(cast(Any, analysis)),
             {
@@ -62,7 +63,7 @@ def tensors(
             {"image": sides},
             ("y",),
         ),
-        (
+        Job(
             "synthesis",
             Decode(cast(Any, synthesis)),
             {
@@ -75,14 +76,13 @@ def tensors(
         ),
     ]
     if config.hyper:
-        y = torch.zeros(1, config.latents, 4 * h, 4 * w)
-        jobs.append(("hyper_analysis", hyper_analysis, {"y": y}, {"y": {2: "height", 3: "width"}}, ("z",)))
-    found: dict[str, NDArray[Any]] = model.to_arrays() | gain_vectors(cast(Gains, networks["gains"]))
-    for name, module, inputs, axes, outputs in jobs:
-        text, arrays = graph(module, name, inputs, axes, outputs)
-        found |= arrays
-        found[f"graph.{name}"] = np.frombuffer(text, np.uint8)
-    return found
+        jobs.append(hyper_analysis_job(hyper_analysis, config))
+    return model.to_arrays() | gain_vectors(cast(Gains, networks["gains"])) | export.graphs(jobs)
+
+
+def hyper_analysis_job(hyper_analysis: nn.Module, config: HyperpriorConfig) -> Job:
+    y = torch.zeros(1, config.latents, 20, 28)
+    return Job("hyper_analysis", hyper_analysis, {"y": y}, {"y": {2: "height", 3: "width"}}, ("z",))
 
 
 def gain_vectors(gains: Gains) -> dict[str, NDArray[Any]]:
