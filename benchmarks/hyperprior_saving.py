@@ -34,7 +34,7 @@ def latents(model: Model, folder: Path, limit: int | None) -> list[tuple[Regions
     """Regions, textures and detail of the faces of a folder, as the encoder finds them."""
     found = []
     for image in load_labelled(folder, model.size, limit).images:
-        _, here, t, detail = model.analyse(image, SETTING)
+        _, here, t, detail = model.analyse(model.prepare(image), SETTING)
         found.append((here, t, detail))
     return found
 

@@ -81,7 +81,7 @@ def compare(
     label_context: nn.Module,
 ) -> tuple[float, float]:
     """Bits of the stream, flush and check symbol included, and of the Estimator."""
-    labels, found, t, w = model.analyse(image, setting)
+    labels, found, t, w = model.analyse(model.prepare(image), setting)
     stream = model.write(setting, labels, found, t, w)
     texture, detail, entropy = networks
     step = step_factors(setting.exponent)[0] / 256

@@ -16,6 +16,7 @@ import pytest
 import sccodec
 from sccodec import bundle, codec, container
 from sccodec.codecs import _conceptual_faces as faces
+from sccodec.codecs import _conceptual_textures as textures
 from sccodec.codecs import conceptual
 from sccodec.entropy.integer import IntegerNetwork, Layer
 from sccodec.entropy.priors import step_factors
@@ -54,7 +55,7 @@ def test_what_is_read_is_what_was_written() -> None:
     """Symbols, not pixels: the latents of the Reader are the encoder's, rounded about the same means."""
     model = faces.Model(bundle.default("conceptual", "tiny"))
     setting = faces.Setting(2, -6)
-    labels, found, t, detail = model.analyse(picture(64, 64), setting)
+    labels, found, t, detail = model.analyse(model.prepare(picture(64, 64)), setting)
     payload = model.write(setting, labels, found, t, detail)
     file = container.Container(model.bundle.tag, 64, 64, setting.to_byte(), payload)
     got = model.read(file)
@@ -191,9 +192,9 @@ def test_labels_are_chosen_by_average_probability_and_by_interpolation() -> None
     logits = np.zeros((2, 2, 2), np.float32)
     logits[1] = [[9, 0.5], [0.5, -0.5]]
     # Averaged probabilities of class 1: about 1, 0.62, 0.62, 0.38.
-    assert conceptual.choose_labels(logits, (1, 1)).tolist() == [[1]]
-    assert conceptual.choose_labels(logits, (2, 2)).tolist() == [[1, 1], [1, 0]]
-    fine = conceptual.choose_labels(logits, (4, 4))
+    assert textures.choose_labels(logits, (1, 1)).tolist() == [[1]]
+    assert textures.choose_labels(logits, (2, 2)).tolist() == [[1, 1], [1, 0]]
+    fine = textures.choose_labels(logits, (4, 4))
     assert fine.shape == (4, 4) and fine[0, 0] == 1 and fine[3, 3] == 0
 
 
@@ -203,6 +204,6 @@ def test_pooling_averages_each_region() -> None:
     maps = np.array([[[0, 1], [1, 1]]], np.uint8)
     found = regions.find_regions(maps, ((), ()))
     features = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
-    assert np.allclose(conceptual.pool(features, found), [[2.5], [(120 - 10) / 12]])
+    assert np.allclose(textures.pool(features, found), [[2.5], [(120 - 10) / 12]])
     finer = regions.find_regions(maps.repeat(4, 1).repeat(4, 2), ((), ()))
-    assert np.allclose(conceptual.pool(features, finer), [[2.5], [(120 - 10) / 12]])
+    assert np.allclose(textures.pool(features, finer), [[2.5], [(120 - 10) / 12]])

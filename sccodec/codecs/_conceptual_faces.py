@@ -18,6 +18,7 @@ restored to its own width and height. The paper has neither the detail layer nor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,22 @@ from PIL import Image
 from sccodec import container, regions
 from sccodec.bundle import Bundle
 from sccodec.codec import Notice, Picture
-from sccodec.codecs._conceptual_textures import Floats, analyse_rows, choose_labels, pool, traverse_textures
+from sccodec.codecs._conceptual_textures import (
+    Encoder,
+    Floats,
+    Ints,
+    Recorder,
+    Relay,
+    Texture,
+    analyse_rows,
+    choose_labels,
+    pool,
+    replace_textures,
+    traverse_textures,
+)
 from sccodec.container import Container
 from sccodec.entropy import labelmap
-from sccodec.entropy.coder import Coder, Reader, Writer
+from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.entropy.priors import LATENT_BITS, STEP_LIMIT, IntegerPriors, LatentCoder, PriorModel
 from sccodec.errors import Corrupt, ModelMismatch
 from sccodec.regions import Regions
@@ -39,6 +52,11 @@ from sccodec.regions import Regions
 BITSTREAM = 1
 FACTORS = (8, 4, 2)  # pixels of the working size to a sample of the label map
 DETAIL_STRIDE = 32
+FACE_LABELS = (
+    "background", "skin", "nose", "glasses", "left_eye", "right_eye", "left_brow", "right_brow", "left_ear",
+    "right_ear", "mouth", "upper_lip", "lower_lip", "hair", "hat", "ear_ring", "necklace", "neck", "cloth",
+)  # fmt: skip
+"""The classes of CelebAMask-HQ, by number."""
 
 
 def traverse(
@@ -89,6 +107,7 @@ class Decoded:
     setting: Setting
     reader: Reader
     found: Regions
+    z: Ints
     t: Floats
     detail: Floats
 
@@ -96,6 +115,19 @@ class Decoded:
     def labels(self) -> npt.NDArray[np.uint8]:
         labels: npt.NDArray[np.uint8] = self.found.labels[self.found.index[0]].astype(np.uint8)
         return labels
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture of some height and width at the working size, float32 [1, 3, S, S] in 0..1.
+
+    logits: [classes, S/4, S/4], the segmenter's.
+    """
+
+    height: int
+    width: int
+    planes: npt.NDArray[np.float32]
+    logits: Floats
 
 
 class Model:
@@ -120,28 +152,33 @@ class Model:
         side = self.size // setting.factor
         return side, side
 
-    def encode(self, image: Picture, quality: float | None, notice: Notice) -> bytes:
-        setting = Setting.of_quality(quality)
-        height, width = image.shape[:2]
-        resized = Image.fromarray(image).resize((self.size, self.size), Image.Resampling.LANCZOS)
-        labels, found, t, detail = self.analyse(np.asarray(resized), setting)
-        if self.finds_no_subject(labels):
-            notice("no face was found in the picture: this model knows faces only, expect little likeness")
-        payload = self.write(setting, labels, found, t, detail)
-        return container.serialise(Container(self.bundle.tag, width, height, setting.to_byte(), payload))
+    def prepare(self, image: Picture) -> Prepared:
+        resized = np.asarray(Image.fromarray(image).resize((self.size, self.size), Image.Resampling.LANCZOS))
+        planes = np.ascontiguousarray((resized.astype(np.float32) / 255).transpose(2, 0, 1)[None])
+        (logits,) = self.bundle.network("segmenter").run({"image": planes})
+        return Prepared(image.shape[0], image.shape[1], planes, logits[0])
 
-    def segment(self, image: Floats) -> Floats:
-        """Logits [classes, S/4, S/4] of a picture float32 [1, 3, S, S] in 0..1."""
-        (logits,) = self.bundle.network("segmenter").run({"image": image})
-        found: Floats = logits[0]
-        return found
+    def encoder(self, image: Picture, notice: Notice) -> Encoder:
+        return self.encoder_of(self.prepare(image), notice)
 
-    def analyse(self, picture: Picture, setting: Setting) -> tuple[npt.NDArray[np.uint8], Regions, Floats, Floats]:
-        """Labels, regions, textures [K, textures] and detail [cells, channels] of a picture uint8 [S, S, 3]."""
-        image = as_planes(picture)
-        labels = choose_labels(self.segment(image), self.map_shape(setting))
+    def encoder_of(self, prepared: Prepared, notice: Notice) -> Encoder:
+        def encode(quality: float | None) -> bytes:
+            setting = Setting.of_quality(quality)
+            labels, found, t, detail = self.analyse(prepared, setting)
+            if self.finds_no_subject(labels):
+                notice("no face was found in the picture: this model knows faces only, expect little likeness")
+            payload = self.write(setting, labels, found, t, detail)
+            width, height = prepared.width, prepared.height
+            return container.serialise(Container(self.bundle.tag, width, height, setting.to_byte(), payload))
+
+        return encode
+
+    def analyse(self, prepared: Prepared, setting: Setting) -> tuple[npt.NDArray[np.uint8], Regions, Floats, Floats]:
+        """Labels, regions, textures [K, textures] and detail [cells, channels]."""
+        labels = choose_labels(prepared.logits, self.map_shape(setting))
         found = regions.find_regions(labels[None], self.priors.parents)
-        features, detail = self.bundle.network("encoder").run({"image": image, "labels": labels[None].astype(np.int64)})
+        inputs: dict[str, Ints] = {"image": prepared.planes, "labels": labels[None].astype(np.int64)}
+        features, detail = self.bundle.network("encoder").run(inputs)
         return (
             labels,
             found,
@@ -201,11 +238,12 @@ class Model:
         reader = Reader(file.payload)
         found = regions.find_regions(self.code_labels(reader, setting, None)[None], self.priors.parents)
         priors = IntegerPriors(self.priors, found, setting.exponent)
-        t, detail = traverse(LatentCoder(reader, self.priors), priors, found, self.cells, None, None, None)
+        coder = Recorder(reader, self.priors)
+        t, detail = traverse(coder, priors, found, self.cells, None, None, None)
         reader.check()
         reader.finish()
         unit = float(1 << LATENT_BITS)
-        return Decoded(setting, reader, found, priors.base(t) / unit, priors.base(detail) / unit)
+        return Decoded(setting, reader, found, coder.z, priors.base(t) / unit, priors.base(detail) / unit)
 
     def decode(self, file: Container) -> Picture:
         got = self.read(file)
@@ -222,15 +260,37 @@ class Model:
     def info(self, file: Container) -> tuple[dict[str, float], dict[str, Any]]:
         """Bits by section, and what else there is to say."""
         got = self.read(file)
-        details = {
+        details: dict[str, Any] = {
             "working_size": self.size,
             "map_size": list(self.map_shape(got.setting)),
             "step_exponent": got.setting.exponent,
             "labels_present": sorted(got.found.labels.tolist()),
         }
+        if names := self.label_names():
+            details["labels_named"] = [names[n] for n in details["labels_present"]]
         return got.reader.bits, details
 
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the classes, by number, where they have such."""
+        return FACE_LABELS if self.priors.classes == len(FACE_LABELS) else ()
 
-def as_planes(picture: Picture) -> npt.NDArray[np.float32]:
-    """uint8 [H, W, 3] -> float32 [1, 3, H, W] in 0..1."""
-    return np.ascontiguousarray((picture.astype(np.float32) / 255).transpose(2, 0, 1)[None])
+    def textures(self, file: Container) -> dict[int, Texture]:
+        """By label."""
+        got = self.read(file)
+        return {int(n): Texture(z, t) for n, z, t in zip(got.found.labels, got.z, got.t, strict=True)}
+
+    def replace_textures(self, file: Container, replaced: Mapping[int, Texture]) -> bytes:
+        """The stream of a file with other textures for some of its labels.
+
+        The detail layer keeps what it says beyond labels and textures, so that it follows what they predict.
+        """
+        setting = Setting.from_byte(file.params)
+        relay = Relay(Reader(file.payload), Writer())
+        found = regions.find_regions(self.code_labels(relay, setting, None)[None], self.priors.parents)
+        before, after = replace_textures(relay, self.priors, found, setting.exponent, replaced)
+        priors = IntegerPriors(self.priors, found, setting.exponent)
+        mean, scale = priors.detail(before, self.cells)
+        detail = LatentCoder(relay.reader, self.priors).gaussian("detail", None, mean, scale) - mean
+        mean, scale = priors.detail(after, self.cells)
+        LatentCoder(relay.writer, self.priors).gaussian("detail", (detail + mean) / MEAN_STEPS, mean, scale)
+        return relay.finish()

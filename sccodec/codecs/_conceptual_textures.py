@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sccodec.engine import Runner
+from sccodec.entropy.coder import MEAN_STEPS, Coder, Int32, Reader, Writer
+from sccodec.entropy.priors import IntegerPriors, LatentCoder, PriorModel
+from sccodec.entropy.tables import Table
 from sccodec.errors import BadInput
 from sccodec.regions import Regions
 
 Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[Any]
+Encoder = Callable[[float | None], bytes]
+"""From a quality, None for the default, to a file."""
 
 
 def traverse_textures(coder: Any, priors: Any, found: Regions, z: Any, t: Any) -> Any:
@@ -26,6 +34,65 @@ def traverse_textures(coder: Any, priors: Any, found: Regions, z: Any, t: Any) -
         mean, scale = priors.texture(z_hat, rows, found.parents[rows], parts)
         parts.append(coder.gaussian("textures", None if t is None else t[rows], mean, scale))
     return priors.join(parts)
+
+
+class Recorder(LatentCoder):
+    """A LatentCoder that keeps z, int [K, hyper]."""
+
+    z: Ints
+
+    def factorized(self, section: str, z: npt.NDArray[np.float64] | None, n: int) -> Ints:
+        self.z = super().factorized(section, z, n)
+        return self.z
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A decoded texture: z [hyper] as coded, t [textures] in base units."""
+
+    z: Ints
+    t: Floats
+
+
+class Relay(Coder):
+    """Reads with one coder, and writes what it has read with another."""
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        super().__init__()
+        self.reader, self.writer = reader, writer
+
+    def symbols(self, section: str, values: npt.ArrayLike | None, rows: npt.ArrayLike, table: Table) -> Int32:
+        return self.writer.symbols(section, self.reader.symbols(section, None, rows, table), rows, table)
+
+    def frequencies(self, section: str, values: npt.ArrayLike | None, freq: npt.ArrayLike) -> Int32:
+        return self.writer.frequencies(section, self.reader.frequencies(section, None, freq), freq)
+
+    def note(self, values: Ints) -> Int32:
+        return self.writer.note(self.reader.note(values))
+
+    def finish(self) -> bytes:
+        """Check what was read to its end, end what was written."""
+        self.reader.check()
+        self.reader.finish()
+        self.writer.check()
+        return self.writer.finish()
+
+
+def replace_textures(
+    relay: Relay, model: PriorModel, found: Regions, exponent: int, replaced: Mapping[int, Texture]
+) -> tuple[Ints, Ints]:
+    """Read the textures of a file, write them with some replaced, by label; gives both as decoded, in 16ths of a step.
+
+    The others keep their values: where they are predicted from one that changes, rounded about other means.
+    """
+    reading = Recorder(relay.reader, model)
+    priors = IntegerPriors(model, found, exponent)
+    before = traverse_textures(reading, priors, found, None, None)
+    z, t = reading.z.astype(np.float64), before / MEAN_STEPS
+    for label, texture in replaced.items():
+        row = found.labels.tolist().index(label)
+        z[row], t[row] = texture.z, texture.t / (priors.step / 256)
+    return before, traverse_textures(LatentCoder(relay.writer, model), priors, found, z, t)
 
 
 def analyse_rows(network: Runner, t: Floats, labels: npt.NDArray[Any], classes: int) -> npt.NDArray[np.float64]:

@@ -1,0 +1,276 @@
+"""Bitstream 2 of the conceptual codec with a toy model: sizes, tiles, maps of large pictures, graphs, damage."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+
+import sccodec  # noqa: E402
+from sccodec import bundle, codec, container, regions  # noqa: E402
+from sccodec.codecs import _conceptual_native as native  # noqa: E402
+from sccodec.codecs import conceptual  # noqa: E402
+from sccodec.engine import Network, Settings  # noqa: E402
+from sccodec.entropy.priors import step_factors  # noqa: E402
+from sccodec.errors import BadInput, BadStream, ModelMismatch  # noqa: E402
+from sccodec.networks.conceptual_general import GeneralAnalysis, GeneralGenerator  # noqa: E402
+from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
+from sccodec.training import conceptual_general_export, export  # noqa: E402
+from tests import tiny_general, tiny_hyperprior  # noqa: E402
+
+SPEC = "conceptual:tiny_general"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("models")
+    tiny_general.write_model(made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCCODEC_MODELS", str(folder))
+
+
+@pytest.fixture
+def model() -> native.Model:
+    return native.Model(bundle.default("conceptual", "tiny_general"))
+
+
+@pytest.fixture
+def small_maps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Maps that grow to 100x100 pixels only, so that small pictures have scales of large ones."""
+    monkeypatch.setattr(native, "MAP_PIXELS", 100 * 100)
+    yield
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.asarray(tiny_hyperprior.pictures(1, height, width, seed)[0])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (64, 96), (300, 41)])
+@pytest.mark.parametrize("quality", [0.0, None, 100.0])
+def test_files_decode_to_their_size_and_write_the_same_bytes_twice(
+    size: tuple[int, int], quality: float | None
+) -> None:
+    image = picture(*size)
+    data = sccodec.encode(image, SPEC, quality)
+    assert sccodec.encode(image, SPEC, quality) == data
+    decoded = sccodec.decode(data)
+    assert decoded.shape == image.shape and decoded.dtype == np.uint8
+
+
+def test_what_is_read_is_what_was_written(model: native.Model) -> None:
+    image, level = picture(200, 310), 200
+    geometry = native.Geometry.of(*image.shape[:2])
+    labels = model.choose_map(model.evidence(image, geometry), level)
+    found = regions.find_regions(labels[None], model.parts.priors.parents)
+    t, y = model.analyse(image, geometry, found, level)
+    assert y is not None and t.shape == (len(found.labels), 8) and y.shape == (13, 20, 16)
+    payload = model.write(geometry, level, labels, found, t, y)
+    file = container.Container(model.bundle.tag, 310, 200, level, payload)
+    got = model.read(file)
+    assert np.array_equal(got.labels, labels) and np.array_equal(model.labels(file), labels)
+    half_step = step_factors(native.texture_exponent(level))[0] / 512
+    assert np.abs(got.t - t).max() <= half_step + 2 / 16
+    assert got.y_hat is not None
+    error = np.abs(got.y_hat / 16 - y)
+    assert np.quantile(error, 0.9) <= 0.51  # the smallest scales are not coded at all
+    assert sum(got.reader.bits.values()) / 8 <= len(payload) + 1
+
+
+def test_the_lowest_quality_has_no_coarse_layer(model: native.Model) -> None:
+    image = picture(100, 100)
+    lowest, next_one = (sccodec.info(sccodec.encode(image, SPEC, q)) for q in (0, 0.4))
+    assert [name for name, _ in lowest.sections] == ["labels", "hyper", "textures"]
+    assert [name for name, _ in next_one.sections] == ["labels", "hyper", "textures", "coarse"]
+    assert lowest.details["quality"] == 0 and next_one.details["quality"] == 0.4
+
+
+def test_info_adds_up() -> None:
+    data = sccodec.encode(picture(200, 310), SPEC)
+    found = sccodec.info(data)
+    assert (found.width, found.height, found.variant) == (310, 200, "tiny_general")
+    assert abs(found.overhead_bytes + sum(n for _, n in found.sections) - len(data)) <= 2
+    assert found.overhead_bytes <= 14
+    assert found.details["map_size"] == [13, 20] and found.details["map_scale"] == 16
+
+
+@pytest.mark.parametrize("quality", [0.0, 60.0])
+@pytest.mark.usefixtures("small_maps")
+def test_tiles_leave_no_trace(model: native.Model, quality: float) -> None:
+    """Neither in the file nor in the picture, with maps coarser than the latents too."""
+    image = picture(230, 420)
+    data = model.encoder(image, pytest.fail)(quality)
+    tiled = native.Model(model.bundle, tile=5)
+    assert sccodec.info(data).details["map_scale"] == 64
+    assert model.parts.margins[1] > 0 and -(-420 // 16) > 3 * 5
+    again = tiled.encoder(image, pytest.fail)(quality)
+    assert abs(len(again) - len(data)) <= 2  # a sum of floats in another order may round once in a while
+    file = container.parse(data)
+    difference = np.abs(model.decode(file).astype(int) - tiled.decode(file))
+    assert (difference > 1).mean() <= 0.001
+
+
+def test_a_margin_too_small_would_be_seen(model: native.Model) -> None:
+    """The test above could fail."""
+    image = picture(230, 420)
+    file = container.parse(model.encoder(image, pytest.fail)(60))
+    tiled = native.Model(model.bundle, tile=5)
+    tiled.parts = native.Parts(
+        model.parts.priors, model.parts.coarse, model.parts.label_model, (model.parts.margins[0], 0)
+    )
+    assert (np.abs(model.decode(file).astype(int) - tiled.decode(file)) > 1).mean() > 0.001
+
+
+def test_maps_stop_growing() -> None:
+    assert native.Geometry.of(512, 768) == native.Geometry(32, 48, 0)
+    assert native.Geometry.of(512, 768).map_shape == (32, 48)
+    assert native.Geometry.of(1024, 1536).k == 0 and native.Geometry.of(1040, 1536).k == 1
+    assert native.Geometry.of(4000, 6000) == native.Geometry(250, 375, 2)
+    assert native.Geometry.of(4000, 6000).map_shape == (63, 94)
+    for height, width in ((1, 1), (1, 1 << 20), (1 << 14, 1 << 14), (4001, 5999)):
+        geometry = native.Geometry.of(height, width)
+        rows, columns = geometry.map_shape
+        assert geometry.h * geometry.w * 256 <= native.MAP_PIXELS << 2 * geometry.k
+        assert rows << geometry.k >= geometry.h > (rows - 1) << geometry.k
+        assert columns << geometry.k >= geometry.w > (columns - 1) << geometry.k
+
+
+@pytest.mark.usefixtures("small_maps")
+def test_the_working_picture_is_of_means_with_repeated_edges() -> None:
+    image = picture(150, 333)
+    geometry = native.Geometry.of(150, 333)
+    assert geometry.k == 2
+    padded = np.pad(image, ((0, 192 - 150), (0, 384 - 333), (0, 0)), mode="edge") / 255.0
+    means = padded.reshape(48, 4, 96, 4, 3).mean((1, 3)).transpose(2, 0, 1)
+    working = native.working_picture(image, geometry)
+    assert working.shape == (1, 3, 48, 96) and np.abs(working[0] - means).max() < 1e-6
+    whole = native.working_picture(picture(40, 30), native.Geometry.of(40, 30))
+    assert whole.shape == (1, 3, 48, 32)
+    assert np.array_equal(np.rint(whole[0, :, :40, :30] * 255).transpose(1, 2, 0), picture(40, 30))
+
+
+@pytest.mark.usefixtures("small_maps")
+def test_textures_are_means_over_their_regions(model: native.Model) -> None:
+    """Against the features of the whole picture at once."""
+    image = picture(150, 333)
+    geometry = native.Geometry.of(150, 333)
+    labels = np.random.default_rng(0).integers(0, 5, geometry.map_shape).astype(np.uint8)
+    found = regions.find_regions(labels[None], model.parts.priors.parents)
+    t, _ = native.Model(model.bundle, tile=4).analyse(image, geometry, found, 128)
+    latents = model.latents(128)
+    padded = np.pad(image, ((0, 10), (0, 3), (0, 0)), mode="edge")
+    inputs = {"image": padded[None], "factor": latents.vector("analysis"), "gain": latents.vector("gain")}
+    _, features = model.bundle.network("analysis", blocked=True).run(inputs)
+    spread = labels.repeat(8, 0).repeat(8, 1)[:20, :42]
+    for row, label in enumerate(found.labels):
+        assert np.allclose(features[0][:, spread == label].mean(1), t[row], atol=1e-4)
+
+
+def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sccodec.encode(picture(64, 64), SPEC)
+
+    def refuse(self: bundle.Bundle, name: str, **_: Any) -> None:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(bundle.Bundle, "network", refuse)
+    assert codec.labels(data).shape == (4, 4)
+    assert sccodec.info(data).width == 64
+    with pytest.raises(AssertionError, match="generator"):
+        sccodec.decode(data)
+
+
+def test_damage_is_refused() -> None:
+    data = sccodec.encode(picture(64, 64), SPEC)
+    rng = np.random.default_rng(0)
+    for n in range(0, len(data), 7):
+        with pytest.raises(BadStream):
+            sccodec.decode(data[:n])
+    file = container.parse(data)
+    refused = 0
+    for _ in range(60):
+        payload = bytearray(file.payload)
+        payload[int(rng.integers(len(payload)))] ^= int(rng.integers(1, 256))
+        changed = container.Container(file.tag, file.width, file.height, file.params, bytes(payload))
+        try:
+            codec.labels(container.serialise(changed))
+        except BadStream:
+            refused += 1
+    assert refused >= 55
+
+
+@pytest.mark.parametrize("missing", ["margins", "coarse", "classes"])
+def test_a_model_without_its_configuration_is_refused(missing: str) -> None:
+    opened = copy.copy(bundle.default("conceptual", "tiny_general"))
+    opened.config = {k: v for k, v in opened.config.items() if k != missing}
+    with pytest.raises(ModelMismatch, match="configuration"):
+        conceptual.model_of(opened)
+
+
+@pytest.fixture(scope="module")
+def exported() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Networks with a real segmenter, and the arrays of their graphs."""
+    made = tiny_general.networks()
+    made["segmenter"] = Segmenter(SegmenterConfig(tiny_general.CONFIG.classes, 8)).eval()
+    return made, conceptual_general_export.graphs(made, tiny_general.CONFIG)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (5, 7), (12, 9)])
+def test_graphs_compute_what_torch_does(
+    exported: tuple[dict[str, Any], dict[str, np.ndarray]], size: tuple[int, int]
+) -> None:
+    made, tensors = exported
+    h, w = size
+    rng = np.random.default_rng(h)
+    given: dict[str, dict[str, np.ndarray]] = {
+        "segmenter": {"image": rng.random((1, 3, 16 * h, 16 * w)).astype(np.float32)},
+        "analysis": {
+            "image": picture(16 * h, 16 * w)[None],
+            "factor": np.ones(12, np.float32),
+            "gain": np.full(16, 9, np.float32),
+        },
+        "generator": {
+            "y_hat": rng.integers(-3, 4, (1, h, w, 16)).astype(np.float32),
+            "step": np.full(16, 0.1, np.float32),
+            "factor": np.ones(12, np.float32),
+            "textures": rng.standard_normal((3, 8)).astype(np.float32),
+            "labels": np.arange(3),
+            "index": rng.integers(0, 3, (1, h, w)),
+            **{f"noise{s}": regions.noise(16 // s * h, 16 // s * w) for s in (4, 2, 1)},
+        },
+    }
+    modules = {
+        "segmenter": made["segmenter"],
+        "analysis": GeneralAnalysis(made["analysis"], made["texture_features"]),
+        "generator": GeneralGenerator(made["synthesis"], made["painter"]),
+    }
+    for name, inputs in given.items():
+        with torch.no_grad():
+            expected = export.prepare(modules[name])(**{k: torch.from_numpy(v) for k, v in inputs.items()})
+        weights = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+        outputs = Network(tensors[f"graph.{name}"].tobytes(), weights, Settings(1), blocked=True).run(inputs)
+        for output, tensor in zip(outputs, expected if isinstance(expected, tuple) else (expected,), strict=True):
+            if output.dtype == np.uint8:
+                assert np.abs(output.astype(int) - tensor.numpy()).max() <= 1
+            else:
+                np.testing.assert_allclose(output, tensor.numpy(), rtol=1e-4, atol=1e-3)
+
+
+def test_calibration_takes_pictures_of_64_pixels_at_least() -> None:
+    made = tiny_general.networks()
+    labels = np.zeros((5, 8), np.uint8)
+    coarse, textures = conceptual_general_export.examples(made, [picture(80, 130)], [labels])
+    assert [y.shape for y, _ in coarse] == [(1, 16, 4, 8)] * len(conceptual_general_export.QUALITIES)
+    assert textures[0][0].index.shape == (1, 4, 8) and textures[0][1].shape == (1, 8)
+    with pytest.raises(BadInput, match="64"):
+        conceptual_general_export.examples(made, [picture(63, 130)], [labels])
