@@ -1,7 +1,7 @@
 """Image codecs from trained networks behind real bitstreams.
 
 `encode(picture)` turns uint8 [H, W, 3] or [H, W] into the bytes of a .scc file; `decode(data)` turns them
-back.
+back. `edit(data, texture_from, labels)` gives a file other textures.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sccodec.codec import Info, Options, decode, encode, info
+    from sccodec.codec import Info, Options, decode, edit, encode, info
 
 __version__ = "0.1.0"
-__all__ = ["Info", "Options", "__version__", "decode", "encode", "info"]
+__all__ = ["Info", "Options", "__version__", "decode", "edit", "encode", "info"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ import importlib
 import pkgutil
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -143,6 +143,7 @@ class Codec(Protocol):
         peer = True                                    options.checkpoint names its weights
         qualities() -> the qualities that differ, ascending, where they are few: see sccodec.target
         encoder(image, spec, notice, options) -> a function from quality to bytes, which analyses the picture once
+        edit(data, donor, swaps, options) -> bytes     with the textures of some regions from the donor: see edit()
         suffix = ".scc"                                of the files that it writes, where they are of another format
         made_by(spec) -> the library or the program that encodes for that spec, with its version
     """
@@ -315,6 +316,32 @@ def info(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Info:
 def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
     """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError, or BadInput without one."""
     return codec_of_file(data, options.max_pixels).labels(data, replace(options, device="cpu"))
+
+
+def edit(
+    data: bytes,
+    texture_from: bytes,
+    labels: Sequence[str | int],
+    labels_from: Sequence[str | int] = (),
+    *,
+    options: Options = DEFAULT_OPTIONS,
+) -> bytes:
+    """A file with the textures of some of its regions taken from another file; no pixels are decoded for it.
+
+    labels: of the file, by name or number. labels_from: those of the other file, one for each of labels or one for all;
+    without, they are the same. Raises BadInput where the files are of different models or of codecs without textures,
+    or where a label is in either not to be found; BadStream or ModelError.
+    """
+    if not labels or len(labels_from) not in (0, 1, len(labels)):
+        raise BadInput(f"{len(labels)} labels take their textures from as many others, or from one, or from the same")
+    found, other = codec_of_file(data, options.max_pixels), codec_of_file(texture_from, options.max_pixels)
+    for each in (found, other):
+        if not hasattr(each, "edit"):
+            raise BadInput(f"a file of the {each.name} codec holds no textures of regions")
+    others = labels_from if len(labels_from) == len(labels) else [*labels_from] * len(labels) or labels
+    swaps = [(str(mine), str(theirs)) for mine, theirs in zip(labels, others, strict=True)]
+    edited: bytes = found.edit(data, texture_from, swaps, replace(options, device="cpu"))  # type: ignore[attr-defined]
+    return edited
 
 
 def as_picture(image: npt.ArrayLike, max_pixels: int = container.MAX_PIXELS) -> Picture:

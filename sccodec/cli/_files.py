@@ -32,13 +32,22 @@ class Job:
         return "standard input" if self.source is None else str(self.source)
 
 
-def plan(inputs: Sequence[str], output: str | None, default_name: Callable[[str], str], *, force: bool) -> list[Job]:
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    default_name: Callable[[str], str],
+    *,
+    force: bool,
+    also_read: Sequence[str] = (),
+) -> list[Job]:
     """Pair inputs with outputs; default_name turns an input's stem into the name of its output.
+
+    also_read: further files that no output may replace.
 
     The output is a file, a folder (one that exists, or ends with a separator, or takes several inputs), "-",
     or None for a file beside the input. Raises click.UsageError and BadInput before anything is read.
     """
-    if inputs.count(STREAM) > 1:
+    if [*inputs, *also_read].count(STREAM) > 1:
         raise click.UsageError("standard input can be read once only")
     several = len(inputs) > 1
     if output is not None and _is_standard_output(output):
@@ -55,7 +64,7 @@ def plan(inputs: Sequence[str], output: str | None, default_name: Callable[[str]
             if folder.exists() and not folder.is_dir():
                 raise click.UsageError(f"{output!r} is a file, and not a folder for the outputs")
     jobs = [_job(name, output, folder, default_name) for name in inputs]
-    _refuse_clashes(jobs, force=force)
+    _refuse_clashes(jobs, also_read, force=force)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     return jobs
@@ -151,9 +160,10 @@ def _job(name: str, output: str | None, folder: Path | None, default_name: Calla
     return Job(source, source.parent / own)
 
 
-def _refuse_clashes(jobs: Sequence[Job], *, force: bool) -> None:
+def _refuse_clashes(jobs: Sequence[Job], also_read: Sequence[str], *, force: bool) -> None:
     """No output may be an input, nor another output, nor (without force) an existing file."""
     sources = {_identity(job.source) for job in jobs if job.source}
+    sources |= {_identity(Path(name)) for name in also_read if name != STREAM}
     targets: set[object] = set()
     for job in jobs:
         if job.target is None:
