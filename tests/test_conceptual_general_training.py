@@ -119,4 +119,3 @@ def test_bounds_survive_half_precision(tmp_path: Path) -> None:
 def test_a_larger_weight_of_the_rate_goes_with_a_lower_quality() -> None:
     weights = recipe.quality_weight(torch.tensor([0.0, 50.0, 100.0]))
     assert weights[0] > weights[1] > weights[2] > 0
-    assert recipe.texture_exponents(torch.tensor([0.0, 50.0, 100.0])).tolist() == [12.0, 0.0, -10.0]

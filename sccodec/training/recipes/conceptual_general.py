@@ -35,14 +35,16 @@ from sccodec.networks.conceptual_general import (
 )
 from sccodec.networks.discriminator import Discriminator, discriminator_loss, feature_matching, generator_loss
 from sccodec.networks.hyperprior import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
+from sccodec.networks.label_context import from_state
 from sccodec.networks.priors import TexturePrior
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
+from sccodec.training.conceptual_export import describe
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors
 from sccodec.training.hyperprior_rate import FloatDistributions, GridEstimator
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 from sccodec.training.photos import Photo
 from sccodec.training.recipes.conceptual_faces import pool
-from sccodec.training.recipes.hyperprior import load, tiled
+from sccodec.training.recipes.hyperprior import LICENCE, load, tiled
 from sccodec.training.state import read_weights
 
 CONFIG = GeneralConfig()
@@ -56,13 +58,14 @@ RATE_WEIGHTS = (12.0, 0.9)
 """What a bit a pixel costs, in units of the losses, at qualities 0 and 100."""
 TEXTURE_SHARE = 0.2
 """A picture has about five times the pixels of a pair of crops, and not many more textures."""
-LEFT_OUT = 0.06
+LEFT_OUT = 0.15
 """Share of pairs without a coarse layer."""
 WEIGHTS = {"alex": 1.5, "vgg": 0.6, "absolute": 0.7, "adversarial": 0.08, "matching": 0.3}
 ADVERSARIAL_FROM = 1200
 WINDOW = 96
 """Pixels a side of what VGG16 looks at, of half of the crops."""
 HELD_QUALITIES = (0, 25, 50, 100)
+CALIBRATION_PHOTOS = 60
 MODULES = ("analysis", "synthesis", "hyper_analysis", "distributions", "gains", "entropy",
            "texture_features", "painter", "texture_prior", "texture_entropy")  # fmt: skip
 
@@ -80,11 +83,6 @@ def quality_weight(q: Tensor) -> Tensor:
     """Qualities [B] -> what a bit a pixel costs [B], log-spaced."""
     low, high = RATE_WEIGHTS
     return low * (high / low) ** (q / 100)
-
-
-def texture_exponents(q: Tensor) -> Tensor:
-    """Exponents [B] of the textures' quantisation steps, as files have them."""
-    return torch.round((50 - q) * torch.where(q < 50, 0.24, 0.2))
 
 
 def networks(config: GeneralConfig) -> dict[str, nn.Module]:
@@ -124,7 +122,7 @@ def code(modules: Mapping[str, Any], images: Tensor, maps: NDArray[Any], q: Tens
     found = regions.find_regions(pairs, prior.config.parents)
     stacked = texture_features.float().unflatten(0, (b // PAIR, PAIR)).transpose(1, 2).flatten(2, 3)
     textures = pool(stacked, found)
-    priors = FloatPriors(prior, None, texture_exponents(q[::PAIR]), found)
+    priors = FloatPriors(prior, None, torch.zeros(b // PAIR, device=q.device), found)
     estimator = Estimator(modules["texture_entropy"])
     z = estimator.factorized("hyper", prior.analyse(textures, priors.labels), len(found.labels))
     mean, row = priors.texture(z, slice(None), found.parents, [])
@@ -347,6 +345,44 @@ def begin(modules: Mapping[str, Any], paths: tuple[Path, ...]) -> None:
         if here in mine and mine[here].shape == value.shape:
             # What it paints is added to a picture that is there already: it begins faintly.
             mine[here].copy_(value.float() * (0.1 if part == "image" else 1.0))
+
+
+def export(checkpoints: list[Path], out: Path, data: Path | None, config: GeneralConfig = CONFIG) -> Path:
+    """Write the model file from the checkpoints of this recipe and of labels-general, in any order.
+
+    data: the training photographs, which calibrate the integer networks. Raises BadInput where it is None, or where a
+    network is in none of the checkpoints.
+    """
+    from sccodec.training import conceptual_general_export
+
+    if data is None:
+        raise BadInput("exporting conceptual-general needs --data, the photographs it was trained on")
+    found: dict[str, Tensor] = {}
+    for path in checkpoints:
+        found |= read_weights(path)
+    modules = networks(config) | {"segmenter": Segmenter(SegmenterConfig(config.classes))}
+    for name, module in modules.items():
+        weights = {k.removeprefix(f"{name}."): v.float() for k, v in found.items() if k.startswith(f"{name}.")}
+        try:
+            module.load_state_dict(weights)
+        except RuntimeError as error:
+            raise BadInput(f"none of the checkpoints holds the network {name} of conceptual-general") from error
+    context = {k.removeprefix("label_context."): v for k, v in found.items() if k.startswith("label_context.")}
+    if not context:
+        raise BadInput("none of the checkpoints holds the network label_context: name labels-general's too")
+    modules["label_context"] = from_state(context)
+    for module in modules.values():
+        module.eval().requires_grad_(requires_grad=False)
+    crops, _ = load(data)
+    photos = crops.photos[:: max(1, len(crops.photos) // CALIBRATION_PHOTOS)]
+    maps = [label_map(modules["segmenter"], photo, torch.device("cpu")) for photo in photos]
+    calibration = conceptual_general_export.examples(modules, photos, maps)
+    training = {
+        "data": "photographs: BSDS500, wallpapers under free licences, CamVid and CelebAMask-HQ's training parts",
+        "losses": "rate, LPIPS v0.1 (AlexNet, VGG16), absolute, adversarial, feature matching",
+        "runs": describe(checkpoints),
+    }
+    return conceptual_general_export.write(out, "general", config, modules, calibration, training, LICENCE)
 
 
 def build(options: Options) -> GeneralTask:
