@@ -9,7 +9,7 @@ import pytest
 
 from sccodec.entropy import label_choice
 from sccodec.entropy.coder import Writer
-from sccodec.entropy.label_choice import cell_evidence, choose, connected, sample_bits
+from sccodec.entropy.label_choice import cell_evidence, choose, connected, sample_bits, strength_of
 from sccodec.entropy.labelmap import LabelModel, code
 from sccodec.errors import BadInput
 
@@ -65,6 +65,13 @@ def test_more_strength_leaves_fewer_regions() -> None:
     counts = [int(connected(choose(evidence, None, s).astype(np.intp)).max()) + 1 for s in (0.25, 1.0, 4.0, 1000.0)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[2] > counts[3] == 1
+
+
+def test_strength_falls_with_quality() -> None:
+    strengths = [strength_of(q) for q in (0, 10, 30, 50, 100)]
+    assert strengths == sorted(strengths, reverse=True)
+    assert strengths[0] == 1.0
+    assert strengths[-2:] == [0.5, 0.5]
 
 
 def test_the_label_model_has_the_last_word(model: LabelModel) -> None:

@@ -23,7 +23,7 @@ from sccodec.entropy.coder import Writer
 from sccodec.entropy.labelmap import LabelModel, code
 from sccodec.errors import BadInput
 
-EDGE_BITS, REGION_BITS = 1.2, 5.0
+EDGE_BITS, REGION_BITS = 1.2, 9.0
 """About what the label model takes for a pair of neighbours that differ, and for a connected region."""
 PRICE = 64.0
 """Bits of a texture vector: what a class costs by occurring."""
@@ -45,8 +45,12 @@ class Costs:
 
 
 def strength_of(quality: float) -> float:
-    """How much a bit counts at quality 0..100: at low ones textures and latents are few, and regions should be."""
-    return 2.0 - min(quality, 50.0) / 50.0
+    """How much a bit counts at quality 0..100: 1 at 0, where labels and textures are the whole file, 1/2 from 50 on.
+
+    Elsewhere a file is so much longer that a map of a few dozen bytes more is hardly felt; Kodak's maps take 59 bytes
+    at 1, 73 at 1/2 (benchmarks/label_maps_general.py).
+    """
+    return 1.0 - min(max(quality, 0.0), 50.0) / 100.0
 
 
 def cell_evidence(logits: NDArray[np.float32], cell: int = 4) -> NDArray[np.float32]:
