@@ -10,7 +10,7 @@ import pytest
 import sccodec
 from sccodec import bundle, codec, container
 from sccodec.cli import main
-from sccodec.codecs import _conceptual_faces as faces
+from sccodec.codecs import _conceptual_portrait as portrait
 from sccodec.codecs import conceptual
 from sccodec.errors import BadInput, BadStream, Corrupt
 from tests.decode_golden import GOLDEN
@@ -66,12 +66,12 @@ def test_labels_may_differ_between_the_files(two: tuple[bytes, bytes]) -> None:
 
 
 def test_names_are_those_of_the_19_classes(monkeypatch: pytest.MonkeyPatch, two: tuple[bytes, bytes]) -> None:
-    assert len(faces.FACE_LABELS) == 19 and len(set(faces.FACE_LABELS)) == 19
+    assert len(portrait.LABELS) == 19 and len(set(portrait.LABELS)) == 19
     label = max(textures(two[0]).keys() & textures(two[1]).keys())
     expected = sccodec.edit(*two, [label])
-    monkeypatch.setattr(faces, "FACE_LABELS", ("background", "skin", "left_eye", "hair", "cloth"))
-    assert sccodec.edit(*two, [faces.FACE_LABELS[label].replace("_", "-")]) == expected
-    assert sccodec.info(two[0]).details["labels_named"][0] in faces.FACE_LABELS
+    monkeypatch.setattr(portrait, "LABELS", ("background", "skin", "left_eye", "hair", "cloth"))
+    assert sccodec.edit(*two, [portrait.LABELS[label].replace("_", "-")]) == expected
+    assert sccodec.info(two[0]).details["labels_named"][0] in portrait.LABELS
     with pytest.raises(BadInput, match="no label is named 'beard'; labels are background, skin, left_eye, hair, cloth"):
         sccodec.edit(*two, ["beard"])
 

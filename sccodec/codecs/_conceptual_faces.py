@@ -29,6 +29,7 @@ from PIL import Image
 from sccodec import container, regions
 from sccodec.bundle import Bundle
 from sccodec.codec import Notice, Picture
+from sccodec.codecs import _conceptual_portrait
 from sccodec.codecs._conceptual_textures import (
     Encoder,
     Floats,
@@ -43,7 +44,7 @@ from sccodec.codecs._conceptual_textures import (
     traverse_textures,
 )
 from sccodec.container import Container
-from sccodec.entropy import labelmap
+from sccodec.entropy import label_choice, labelmap
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.entropy.priors import LATENT_BITS, STEP_LIMIT, IntegerPriors, LatentCoder, PriorModel
 from sccodec.errors import Corrupt, ModelMismatch
@@ -52,11 +53,6 @@ from sccodec.regions import Regions
 BITSTREAM = 1
 FACTORS = (8, 4, 2)  # pixels of the working size to a sample of the label map
 DETAIL_STRIDE = 32
-FACE_LABELS = (
-    "background", "skin", "nose", "glasses", "left_eye", "right_eye", "left_brow", "right_brow", "left_ear",
-    "right_ear", "mouth", "upper_lip", "lower_lip", "hair", "hat", "ear_ring", "necklace", "neck", "cloth",
-)  # fmt: skip
-"""The classes of CelebAMask-HQ, by number."""
 
 
 def traverse(
@@ -270,9 +266,18 @@ class Model:
             details["labels_named"] = [names[n] for n in details["labels_present"]]
         return got.reader.bits, details
 
+    def is_portrait(self, prepared: Prepared) -> bool:
+        """Whether the labels are those of an aligned portrait, and no stranger than a portrait's are to their model."""
+        if not self.label_names() or not _conceptual_portrait.is_aligned(prepared.logits.argmax(0)):
+            return False
+        labels = choose_labels(prepared.logits, self.map_shape(Setting.of_quality(None)))
+        bits = label_choice.sample_bits(labels, self.label_model).sum()
+        return bool(bits <= _conceptual_portrait.MOST_BITS)
+
     def label_names(self) -> tuple[str, ...]:
         """Names of the classes, by number, where they have such."""
-        return FACE_LABELS if self.priors.classes == len(FACE_LABELS) else ()
+        names = _conceptual_portrait.LABELS
+        return names if self.priors.classes == len(names) else ()
 
     def textures(self, file: Container) -> dict[int, Texture]:
         """By label."""

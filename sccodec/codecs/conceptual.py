@@ -11,7 +11,8 @@
        +-> a layer that knows places: detail (1) or coarse latents (2) ----------+
 
 Both code the label map, then a hyperprior and the texture of each region that occurs, then the layer that knows places,
-in one range-coder stream. Which one a file is in follows from the model file that it names.
+in one range-coder stream. Which one a file is in follows from the model file that it names. Where a spec names no
+variant and both are installed, aligned portraits are encoded with the first, all other pictures with the second.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from typing import Any, Protocol
 from sccodec import bundle, container
 from sccodec.bundle import Bundle
 from sccodec.codec import Info, Notice, Options, Picture, Spec
-from sccodec.codecs import _conceptual_faces, _conceptual_native
+from sccodec.codecs import _conceptual_faces, _conceptual_native, _conceptual_portrait
 from sccodec.codecs._conceptual_textures import Encoder, Texture
 from sccodec.container import Container
-from sccodec.errors import BadInput, BadStream, ModelMismatch
+from sccodec.errors import BadInput, BadStream, ModelMismatch, ModelNotFound
 
 BITSTREAM = _conceptual_native.BITSTREAM
 """The latest."""
+PORTRAITS, PHOTOGRAPHS = "faces", "general"
+"""The variants of which the picture decides where none is asked for, and both are installed."""
+DONOR = "the file that textures come from"
 
 
 class Model(Protocol):
@@ -75,7 +79,7 @@ class Conceptual:
     """The codec; see the module's docstring."""
 
     name = "conceptual"
-    summary = "labels, a texture for each region and a generator; about 200 bytes for a face"
+    summary = "labels, a texture for each region and a generator; faces in about 200 bytes, and any photograph"
 
     def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
         """Spec options: none."""
@@ -84,7 +88,15 @@ class Conceptual:
     def encoder(self, image: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
         """What encodes the picture at any quality; labels are found, and a variant is chosen, once."""
         spec.check_options()
-        return model_of(bundle.default(self.name, spec.variant)).encoder(image, notice)
+        opened = bundle.default(self.name, spec.variant)
+        if spec.variant is None and opened.variant in (PORTRAITS, PHOTOGRAPHS):
+            try:
+                portraits, photographs = (bundle.default(self.name, v) for v in (PORTRAITS, PHOTOGRAPHS))
+            except ModelNotFound:
+                pass  # there is no choice
+            else:
+                return choose_variant(image, model_of(portraits), model_of(photographs), notice)
+        return model_of(opened).encoder(image, notice)
 
     def open(self, data: bytes, options: Options) -> tuple[Container, Model]:
         file = container.parse(data, options.max_pixels)
@@ -106,43 +118,50 @@ class Conceptual:
     def edit(self, data: bytes, donor: bytes, swaps: Sequence[tuple[str, str]], options: Options) -> bytes:
         """See sccodec.edit. swaps: labels of the file, and those of the donor whose textures they get."""
         file, model = self.open(data, options)
+        present = model.textures(file)
         try:
             other = container.parse(donor, options.max_pixels)
             if other.tag != file.tag:
                 raise BadInput(f"the files are of different models, {file.tag.hex()} and {other.tag.hex()}")
             given = model.textures(other)
         except BadStream as error:
-            raise type(error)(f"the file that textures come from: {error}") from error
-        numbers = [(number_of(mine, model), number_of(theirs, model)) for mine, theirs in swaps]
-        present = model.textures(file)
-        for (mine, theirs), names in zip(numbers, swaps, strict=True):
-            for number, name, has, which in (
-                (mine, names[0], present, "the file"),
-                (theirs, names[1], given, "the file that textures come from"),
-            ):
-                if number not in has:
-                    raise BadInput(f"{which} has no region {name}; it has: {list_of(has, model)}")
-        replaced = {mine: given[theirs] for mine, theirs in numbers}
-        if len(replaced) < len(numbers):
-            raise BadInput("a label is given twice")
+            raise type(error)(f"{DONOR}: {error}") from error
+        replaced: dict[int, Texture] = {}
+        for mine, theirs in swaps:
+            here, there = find_label(mine, present, model, "the file"), find_label(theirs, given, model, DONOR)
+            if here in replaced:
+                raise BadInput(f"label {mine} is given twice")
+            replaced[here] = given[there]
         payload = model.replace_textures(file, replaced)
         return container.serialise(Container(file.tag, file.width, file.height, file.params, payload, file.extras))
 
 
-def number_of(label: str, model: Model) -> int:
-    """A label by its name or number; raises BadInput, which lists the names, for one that the model does not have."""
-    names = model.label_names()
-    if label.replace("-", "_") in names:
-        return names.index(label.replace("-", "_"))
-    if label.isascii() and label.isdigit() and len(label) <= 3:
-        return int(label)
-    known = f"labels are {', '.join(names)}, or numbers" if names else "labels of this model are numbers"
-    raise BadInput(f"no label is named {label!r}; {known}")
+def choose_variant(image: Picture, portraits: Model, photographs: Model, notice: Notice) -> Encoder:
+    """The encoder of the model that suits the picture; notice says which, and how to have the other."""
+    if isinstance(portraits, _conceptual_faces.Model) and _conceptual_portrait.has_shape(image):
+        prepared = portraits.prepare(image)
+        if portraits.is_portrait(prepared):
+            notice(f"an aligned portrait: variant {PORTRAITS}; conceptual:{PHOTOGRAPHS} forces the other")
+            return portraits.encoder_of(prepared, notice)
+    notice(f"no aligned portrait: variant {PHOTOGRAPHS}; conceptual:{PORTRAITS} forces the other")
+    return photographs.encoder(image, notice)
 
 
-def list_of(labels: Mapping[int, Any], model: Model) -> str:
+def find_label(label: str, present: Mapping[int, Texture], model: Model, which: str) -> int:
+    """A label that is present, by its name or number; raises BadInput, which lists those that could be meant."""
     names = model.label_names()
-    return ", ".join(names[n] if names else str(n) for n in sorted(labels))
+    plain = label.replace("-", "_")
+    if plain in names:
+        number = names.index(plain)
+    elif label.isascii() and label.isdigit() and len(label) <= 3:
+        number = int(label)
+    else:
+        known = f"labels are {', '.join(names)}, or numbers" if names else "labels of this model are numbers"
+        raise BadInput(f"no label is named {label!r}; {known}")
+    if number not in present:
+        has = ", ".join(names[n] if names else str(n) for n in sorted(present))
+        raise BadInput(f"{which} has no region {label}; it has: {has}")
+    return number
 
 
 def codec() -> Conceptual:
