@@ -80,7 +80,7 @@ def test_what_is_read_is_what_was_written(model: native.Model) -> None:
     file = container.Container(model.bundle.tag, 310, 200, level, payload)
     got = model.read(file)
     assert np.array_equal(got.labels, labels) and np.array_equal(model.labels(file), labels)
-    half_step = step_factors(native.texture_exponent(level))[0] / 512
+    half_step = step_factors(native.TEXTURE_EXPONENT)[0] / 512
     assert np.abs(got.t - t).max() <= half_step + 2 / 16
     assert got.y_hat is not None
     error = np.abs(got.y_hat / 16 - y)
@@ -175,6 +175,22 @@ def test_textures_are_means_over_their_regions(model: native.Model) -> None:
     spread = labels.repeat(8, 0).repeat(8, 1)[:20, :42]
     for row, label in enumerate(found.labels):
         assert np.allclose(features[0][:, spread == label].mean(1), t[row], atol=1e-4)
+
+
+def test_textures_change_places_and_the_coarse_layer_stays(model: native.Model) -> None:
+    files = [sccodec.encode(picture(100, 150, seed), SPEC, q) for seed, q in ((1, 70), (2, 20))]
+    here, there = (model.read(container.parse(data)) for data in files)
+    mine, theirs = int(here.found.labels[0]), int(there.found.labels[-1])
+    assert sccodec.edit(files[0], files[0], here.found.labels.tolist()) == files[0]
+    edited = sccodec.edit(*files, [mine], [theirs])
+    got = model.read(container.parse(edited))
+    assert edited != files[0] and np.array_equal(got.labels, here.labels)
+    assert got.y_hat is not None and np.array_equal(got.y_hat, here.y_hat)
+    step = step_factors(sccodec.info(edited).details["step_exponent"])[0] / 256
+    assert np.abs(got.t[0] - there.t[-1]).max() <= step / 2 + 2 / 16
+    assert np.array_equal(got.t[1:], here.t[1:])
+    with pytest.raises(BadInput, match="labels of this model are numbers"):
+        sccodec.edit(*files, ["hair"])
 
 
 def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
