@@ -74,8 +74,9 @@ def no_portraits(found: Mapping[str, Any]) -> list[str]:
     """What the codec for portraits gives on Kodak, whose rates are below every other's."""
     points = found["kodak"]["curves"].get("conceptual", {"points": []})["points"]
     return [
-        f"`conceptual` is for portraits, and in neither figure nor table: {p['file_bytes']:.0f} bytes of a Kodak "
-        f"picture (-q 50) decode to {p['psnr']:.1f} dB and LPIPS {p['lpips_alex_v0.1']:.2f}, which is not the picture."
+        "`conceptual` is for portraits, and not in the figure and the table above: "
+        f"{p['file_bytes']:.0f} bytes of a Kodak picture (-q 50) decode to {p['psnr']:.1f} dB and LPIPS "
+        f"{p['lpips_alex_v0.1']:.2f}, which is not the picture."
         for p in points
         if p["spec"] == "conceptual:q=50"
     ]
@@ -204,8 +205,8 @@ def why(entry: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         return reason
     return (
         f"{reason}. On {steps['pictures']} pictures, speed 0 has {decibels(steps['speed']['mean_db'])} over speed 4, "
-        f"and to count PSNR against the 8-bit YCbCr copy, as was done there, {decibels(steps['count']['mean_db'])}; "
-        "the other mode was not here to try"
+        f"up to {decibels(steps['speed']['largest_db'])}, and to count PSNR against the 8-bit YCbCr copy, as was done "
+        f"there, {decibels(steps['count']['mean_db'])}; the other mode was not here to try"
     )
 
 

@@ -56,7 +56,6 @@ def pairs(gain_db: float = 0.0, slope: float = 10.0) -> list[tuple[float, float]
 
 
 def test_a_codec_is_a_curve_of_means_over_all_pictures(load: Load, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
     report = load("codecs_report")
     group = report.one_dataset(write(tmp_path / "rows.jsonl", [*curve("jpeg"), *curve("fake", 2.0, tag="1a2b")]))
     found = report.measured(group)
