@@ -56,6 +56,8 @@ from sccodec.regions import Regions
 
 BITSTREAM = 2
 DEFAULT_QUALITY = 50.0
+TEXTURE_EXPONENT = 0
+"""Of the textures' step, at every quality: they take a few tens of bytes."""
 MAP_PIXELS = 3 << 19
 """The most pixels, reduced by 2^k, that a label map describes."""
 
@@ -87,12 +89,6 @@ class Geometry:
         y, x = (np.arange(part.start, part.stop) >> self.k for part in (rows, columns))
         spread: npt.NDArray[Any] = index[y[:, None], x]
         return spread
-
-
-def texture_exponent(level: int) -> int:
-    """The step's exponent, as in bitstream 1."""
-    q = 100 * level / QUALITY_LEVELS
-    return round((50 - q) * (0.24 if q < 50 else 0.2))
 
 
 @dataclass(frozen=True)
@@ -221,7 +217,7 @@ class Model:
         """The stream; t in base units, y in steps."""
         writer = Writer()
         self.code_labels(writer, geometry, labels)
-        priors = IntegerPriors(self.parts.priors, found, texture_exponent(level))
+        priors = IntegerPriors(self.parts.priors, found, TEXTURE_EXPONENT)
         step = np.float64(priors.step / 256)
         z = self.hyper_analysis(t, found)
         traverse_textures(LatentCoder(writer, self.parts.priors), priors, found, z, t / step)
@@ -241,7 +237,7 @@ class Model:
         geometry = Geometry.of(file.height, file.width)
         reader = Reader(file.payload)
         found = regions.find_regions(self.code_labels(reader, geometry, None)[None], self.parts.priors.parents)
-        priors = IntegerPriors(self.parts.priors, found, texture_exponent(file.params))
+        priors = IntegerPriors(self.parts.priors, found, TEXTURE_EXPONENT)
         coder = Recorder(reader, self.parts.priors)
         t = traverse_textures(coder, priors, found, None, None)
         y_hat = None
@@ -298,7 +294,7 @@ class Model:
             "quality": round(100 * got.level / QUALITY_LEVELS, 1),
             "map_size": list(got.geometry.map_shape),
             "map_scale": STRIDE << got.geometry.k,
-            "step_exponent": texture_exponent(got.level),
+            "step_exponent": TEXTURE_EXPONENT,
             "labels_present": sorted(got.found.labels.tolist()),
         }
         return got.reader.bits, details
@@ -317,7 +313,7 @@ class Model:
         geometry = Geometry.of(file.height, file.width)
         relay = Relay(Reader(file.payload), Writer())
         found = regions.find_regions(self.code_labels(relay, geometry, None)[None], self.parts.priors.parents)
-        replace_textures(relay, self.parts.priors, found, texture_exponent(file.params), replaced)
+        replace_textures(relay, self.parts.priors, found, TEXTURE_EXPONENT, replaced)
         if file.params:
             latents = self.latents(file.params)
             for rows, columns in tiles(geometry.h, geometry.w, TILE):
