@@ -42,6 +42,7 @@ def test_cell_positions_follow_the_picture() -> None:
 def test_noise_is_fixed_white_and_goes_on_in_larger_planes() -> None:
     small, large = regions.noise(64, 64)[0, 0], regions.noise(128, 256)[0, 0]
     assert np.array_equal(small, large[:64, :64])
+    assert np.array_equal(regions.noise(20, 30, 7, 100)[0, 0], large[7:27, 100:130])
     assert abs(large.mean()) < 0.02 and abs(large.std() - 1) < 0.02
     for a, b in ((large[1:], large[:-1]), (large[:, 1:], large[:, :-1])):
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
