@@ -212,9 +212,13 @@ def why(entry: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 def about_page(page: Mapping[str, Any]) -> str:
     n_pictures, n_codecs, n_rows = (page[key] for key in ("pictures", "codecs", "rows"))
-    return (
+    said = (
         f"`sccodec report` makes one page of the {n_rows} Kodak rows ({n_pictures} pictures, {n_codecs} codecs), with "
-        f"{page['shown']} of the pictures under the slider, {page['page_bytes'] / 1e6:.1f} MB. Headless Chromium has "
-        f"drawn it {page['drawn_seconds']:.2f} s after it began to load it; its process takes "
-        f"{page['process_seconds']:.1f} s from start to end, and {page['blank_seconds']:.1f} s for an empty page."
+        f"{page['shown']} of the pictures under the slider, {page['page_bytes'] / 1e6:.1f} MB."
+    )
+    if "drawn_seconds" not in page:
+        return said
+    return (
+        f"{said} Headless Chromium has drawn it {page['drawn_seconds']:.2f} s after it began to load it; its process "
+        f"takes {page['process_seconds']:.1f} s from start to end, and {page['blank_seconds']:.1f} s for an empty page."
     )

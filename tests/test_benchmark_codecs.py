@@ -300,7 +300,10 @@ def test_the_section_tells_figures_reasons_and_gaps(load: Load) -> None:
     assert "codecs_page" not in text
     page = {"pictures": 24, "codecs": 12, "rows": 2000, "shown": 3, "page_bytes": 6_540_000, "drawn_seconds": 0.5,
             "process_seconds": 1.4, "blank_seconds": 0.8}  # fmt: skip
-    assert "6.5 MB" in tables.everything(result(), page) and "codecs_page.jpg" in tables.everything(result(), page)
+    told = tables.everything(result(), page)
+    assert "6.5 MB" in told and "codecs_page.jpg" in told and "drawn it 0.50 s after" in told
+    del page["drawn_seconds"]
+    assert "6.5 MB" in tables.about_page(page) and "Chromium" not in tables.about_page(page)  # it was not timed
 
 
 def test_the_readme_gets_the_section_unless_a_model_is_another(
