@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-
-import sccodec  # noqa: E402
-from sccodec import bundle, codec, container, regions  # noqa: E402
-from sccodec.codecs import _conceptual_native as native  # noqa: E402
-from sccodec.codecs import conceptual  # noqa: E402
-from sccodec.engine import Network, Settings  # noqa: E402
-from sccodec.entropy.priors import step_factors  # noqa: E402
-from sccodec.errors import BadInput, BadStream, ModelMismatch  # noqa: E402
-from sccodec.networks.conceptual_general import GeneralAnalysis, GeneralGenerator  # noqa: E402
-from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
-from sccodec.training import conceptual_general_export, export  # noqa: E402
-from tests import tiny_general, tiny_hyperprior  # noqa: E402
+import sccodec
+from sccodec import bundle, codec, container, regions
+from sccodec.codecs import _conceptual_native as native
+from sccodec.codecs import conceptual
+from sccodec.entropy.priors import step_factors
+from sccodec.errors import BadInput, BadStream, ModelMismatch
+from tests.decode_golden import GOLDEN
 
 SPEC = "conceptual:tiny_general"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("models")
-    tiny_general.write_model(made)
-    return made
-
-
 @pytest.fixture(autouse=True)
-def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SCCODEC_MODELS", str(folder))
+def toy_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model of the golden files: it needs no torch."""
+    monkeypatch.setenv("SCCODEC_MODELS", str(GOLDEN))
 
 
 @pytest.fixture
@@ -54,7 +39,14 @@ def small_maps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    return np.asarray(tiny_hyperprior.pictures(1, height, width, seed)[0])
+    """Waves of colour with a disc of another and a little noise, uint8 [height, width, 3]."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    waves = [np.sin(9 * (x * a + y * b) + c) for a, b, c in rng.normal(size=(3, 3))]
+    found = 127 + 100 * np.stack(waves, -1) + rng.normal(0, 4, (height, width, 3))
+    (top, left), radius = rng.random(2), rng.uniform(0.15, 0.3)
+    found[(y - top * y.max()) ** 2 + (x - left * x.max()) ** 2 < radius**2] = rng.random(3) * 255
+    return found.clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (64, 96), (300, 41)])
@@ -231,62 +223,3 @@ def test_a_model_without_its_configuration_is_refused(missing: str) -> None:
     opened.config = {k: v for k, v in opened.config.items() if k != missing}
     with pytest.raises(ModelMismatch, match="configuration"):
         conceptual.model_of(opened)
-
-
-@pytest.fixture(scope="module")
-def exported() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Networks with a real segmenter, and the arrays of their graphs."""
-    made = tiny_general.networks()
-    made["segmenter"] = Segmenter(SegmenterConfig(tiny_general.CONFIG.classes, 8)).eval()
-    return made, conceptual_general_export.graphs(made, tiny_general.CONFIG)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 3), (5, 7), (12, 9)])
-def test_graphs_compute_what_torch_does(
-    exported: tuple[dict[str, Any], dict[str, np.ndarray]], size: tuple[int, int]
-) -> None:
-    made, tensors = exported
-    h, w = size
-    rng = np.random.default_rng(h)
-    given: dict[str, dict[str, np.ndarray]] = {
-        "segmenter": {"image": rng.random((1, 3, 16 * h, 16 * w)).astype(np.float32)},
-        "analysis": {
-            "image": picture(16 * h, 16 * w)[None],
-            "factor": np.ones(12, np.float32),
-            "gain": np.full(16, 9, np.float32),
-        },
-        "generator": {
-            "y_hat": rng.integers(-3, 4, (1, h, w, 16)).astype(np.float32),
-            "step": np.full(16, 0.1, np.float32),
-            "factor": np.ones(12, np.float32),
-            "textures": rng.standard_normal((3, 8)).astype(np.float32),
-            "labels": np.arange(3),
-            "index": rng.integers(0, 3, (1, h, w)),
-            **{f"noise{s}": regions.noise(16 // s * h, 16 // s * w) for s in (4, 2, 1)},
-        },
-    }
-    modules = {
-        "segmenter": made["segmenter"],
-        "analysis": GeneralAnalysis(made["analysis"], made["texture_features"]),
-        "generator": GeneralGenerator(made["synthesis"], made["painter"]),
-    }
-    for name, inputs in given.items():
-        with torch.no_grad():
-            expected = export.prepare(modules[name])(**{k: torch.from_numpy(v) for k, v in inputs.items()})
-        weights = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
-        outputs = Network(tensors[f"graph.{name}"].tobytes(), weights, Settings(1), blocked=True).run(inputs)
-        for output, tensor in zip(outputs, expected if isinstance(expected, tuple) else (expected,), strict=True):
-            if output.dtype == np.uint8:
-                assert np.abs(output.astype(int) - tensor.numpy()).max() <= 1
-            else:
-                np.testing.assert_allclose(output, tensor.numpy(), rtol=1e-4, atol=1e-3)
-
-
-def test_calibration_takes_pictures_of_64_pixels_at_least() -> None:
-    made = tiny_general.networks()
-    labels = np.zeros((5, 8), np.uint8)
-    coarse, textures = conceptual_general_export.examples(made, [picture(80, 130)], [labels])
-    assert [y.shape for y, _ in coarse] == [(1, 16, 4, 8)] * len(conceptual_general_export.QUALITIES)
-    assert textures[0][0].index.shape == (1, 4, 8) and textures[0][1].shape == (1, 8)
-    with pytest.raises(BadInput, match="64"):
-        conceptual_general_export.examples(made, [picture(63, 130)], [labels])

@@ -64,7 +64,7 @@ def pictures(n: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     return (fine * 255).byte().permute(0, 2, 3, 1).numpy()
 
 
-def write_model(folder: Path, config: ConceptualConfig = CONFIG, seed: int = 0, variant: str = "tiny") -> Path:
+def write_model(folder: Path, config: ConceptualConfig = CONFIG, seed: int = 0) -> Path:
     """Write the model file into a folder; gives its path."""
     made = networks(config, seed)
     rng = np.random.default_rng(seed)
@@ -75,4 +75,4 @@ def write_model(folder: Path, config: ConceptualConfig = CONFIG, seed: int = 0, 
     hyper = tables.table_from_probabilities(np.tile(bell, (config.hyper, 1)), np.full(config.hyper, -8))
     priors = conceptual_export.integer_priors(made, hyper, config, examples)
     training = {"data": "none: random weights, for tests"}
-    return conceptual_export.write(folder, variant, config, made, priors, None, training, "Apache-2.0")
+    return conceptual_export.write(folder, "tiny", config, made, priors, None, training, "Apache-2.0")

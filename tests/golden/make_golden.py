@@ -16,10 +16,11 @@ from pathlib import Path
 GOLDEN = Path(__file__).parent
 CASES: dict[str, list[tuple[str, tuple[int, int], float | None]]] = {
     "conceptual": [
-        ("tiny", (64, 64), None),
-        ("tiny", (33, 97), 0.0),
-        ("tiny", (120, 90), 75.0),
-        ("tiny", (200, 31), 100.0),
+        ("tiny_general", (64, 64), None),
+        ("tiny_general", (33, 97), 0.0),
+        ("tiny_general", (1, 1), 100.0),
+        ("tiny_general", (1050, 40), 35.0),
+        ("tiny_general", (120, 90), 100.0),
     ],
     "hyperprior": [
         ("tiny", (64, 64), None),
@@ -31,7 +32,7 @@ CASES: dict[str, list[tuple[str, tuple[int, int], float | None]]] = {
         ("tiny_factorized", (50, 70), 60.0),
     ],
 }
-"""Variant, height and width, quality."""
+"""Of the latest bitstream version: variant, height and width, quality."""
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def main() -> None:
     from PIL import Image
 
     from sccodec import codec
-    from tests import tiny, tiny_hyperprior
+    from tests import tiny_general, tiny_hyperprior
     from tests.decode_golden import symbols
 
     if len(sys.argv) != 2 or sys.argv[1] not in CASES:
@@ -52,14 +53,11 @@ def main() -> None:
     prefix = f"{name}-v{version}-"
     if any(file.startswith(prefix) for file in known["files"]):
         sys.exit(f"there are golden files of bitstream version {version}: raise it first")
+    writers = {"conceptual": tiny_general.write_model, "hyperprior": tiny_hyperprior.write_model}
     for variant in dict.fromkeys(variant for variant, _, _ in CASES[name]):
-        if name == "hyperprior":
-            tiny_hyperprior.write_model(GOLDEN, variant)
-        else:
-            tiny.write_model(GOLDEN)
-    make = tiny_hyperprior.pictures if name == "hyperprior" else tiny.pictures
+        writers[name](GOLDEN, variant)
     for i, (variant, (height, width), quality) in enumerate(CASES[name]):
-        data = codec.encode(make(1, height, width, seed=i)[0], f"{name}:{variant}", quality)
+        data = codec.encode(tiny_hyperprior.pictures(1, height, width, seed=i)[0], f"{name}:{variant}", quality)
         (GOLDEN / f"{prefix}{i}.scc").write_bytes(data)
         Image.fromarray(np.asarray(codec.decode(data))).save(GOLDEN / f"{prefix}{i}.png", optimize=True)
         known["files"][f"{prefix}{i}.scc"] = {
