@@ -1,0 +1,71 @@
+"""How often the conceptual codec takes other photographs for portraits, and portraits for other photographs.
+
+    python benchmarks/variant_choice.py --faces DIR --photos DIR [DIR ...] [--out JSON]
+
+Faces are whole pictures of the folder's train and val; of the others, every one gives its middle square and one at a
+random place. Runs the faces model's segmenter on each, as encoding without a variant does; writes
+results/variant_choice.json. Some squares of photographs are portraits: they are named, to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sccodec import bundle
+from sccodec.codecs import _conceptual_faces, _conceptual_portrait
+
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Every picture below a folder, but for label maps."""
+    found = (p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES)
+    return [p for p in found if "labels" not in p.parts]
+
+
+def squares(path: Path, rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
+    """The middle square of a picture and one of 0.35 to 0.95 times its side, with their places as text."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    side = min(image.size)
+    small = int(side * rng.uniform(0.35, 0.95))
+    corner = (int(rng.integers(image.width - small + 1)), int(rng.integers(image.height - small + 1)))
+    for n, (left, top) in ((side, ((image.width - side) // 2, (image.height - side) // 2)), (small, corner)):
+        yield f"{path.name}@{left},{top}+{n}", np.asarray(image.crop((left, top, left + n, top + n)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
+    parser.add_argument("--every", type=int, default=1, help="take one picture of so many")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "variant_choice.json")
+    options = parser.parse_args()
+    model = _conceptual_faces.Model(bundle.default("conceptual", "faces"))
+
+    def portrait(picture: np.ndarray) -> bool:
+        return _conceptual_portrait.has_shape(picture) and model.is_portrait(model.prepare(picture))
+
+    result: dict[str, Any] = {"model": model.bundle.path.name}
+    for split in ("train", "val"):
+        paths = pictures(options.faces / split)[:: options.every]
+        missed = [p.name for p in paths if not portrait(np.asarray(Image.open(p).convert("RGB")))]
+        result[f"faces_{split}"] = {"pictures": len(paths), "missed": len(missed), "names": missed}
+    rng = np.random.default_rng(0)
+    for folder in options.photos:
+        shown = [pair for p in pictures(folder)[:: options.every] for pair in squares(p, rng)]
+        taken = [name for name, picture in shown if portrait(picture)]
+        result[folder.name] = {"squares": len(shown), "taken": len(taken), "names": taken}
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
