@@ -30,18 +30,21 @@ LabelMap = NDArray[np.uint8]
 
 
 class ContextTask:
-    """Cross-entropy of drawn samples, in bits. A recipe says from which maps, and how those change."""
+    """Cross-entropy of drawn samples, in bits. A recipe says from which maps, and how those change.
+
+    decay: weight decay, for recipes of few maps: contexts that are seldom seen then say little.
+    """
 
     averaged = ("label_context",)
     batch = 6144
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, decay: float = 0.0) -> None:
         self.device = device()
         self.classes = classes
         network = LabelContext(LabelContextConfig(classes)).to(self.device)
         self.modules: dict[str, nn.Module] = {"label_context": network}
         self.optimisers: dict[str, torch.optim.Optimizer] = {
-            "label_context": torch.optim.Adam(network.parameters(), lr=3e-3, betas=(0.9, 0.99))
+            "label_context": torch.optim.AdamW(network.parameters(), lr=3e-3, betas=(0.9, 0.99), weight_decay=decay)
         }
 
     def drawn(self, batch: int, rng: np.random.Generator) -> Iterable[tuple[LabelMap, int]]:

@@ -32,7 +32,10 @@ STRENGTHS = (0.35, 2.5)
 HELD_STRENGTHS = (0.5, 1.0, 2.0)
 POOL, RENEWED = 480, 4
 """Maps that samples are drawn from, and how many of them a step makes anew."""
-CROPPED, LEAST_SIDE = 0.4, 10
+CROPPED, LEAST_SIDE = 0.6, 10
+SHIFTING, SHIFTED = 0.7, 4
+"""Noise added to the evidence, in patches of so many cells a side: borders of regions move, some come and go."""
+DECAY = 0.2
 FROM_ONE_MAP = 160
 
 Evidence = NDArray[np.float16]
@@ -42,7 +45,7 @@ class LabelsTask(ContextTask):
     """Validation codes maps of the held-out photographs with the integer model and with the float network."""
 
     def __init__(self, options: Options) -> None:
-        super().__init__(CLASSES)
+        super().__init__(CLASSES, DECAY)
         if not options.init and not (options.out / "checkpoint.pt").exists():
             raise BadInput("labels-general makes its maps with a segmenter-general: name its checkpoint with --init")
         self.modules["segmenter"] = place(Segmenter(SegmenterConfig(CLASSES)).requires_grad_(requires_grad=False))
@@ -93,8 +96,11 @@ class LabelsTask(ContextTask):
                 start = int(rng.integers(side - size + 1))
                 window.append(slice(start, start + size))
             evidence = evidence[:, window[0], window[1]]
+        h, w = evidence.shape[1:]
+        noise = rng.normal(scale=SHIFTING, size=(CLASSES, h // SHIFTED + 1, w // SHIFTED + 1))
+        noise = noise.repeat(SHIFTED, 1).repeat(SHIFTED, 2)[:, :h, :w]
         low, high = STRENGTHS
-        labels = choose(evidence.astype(np.float32), None, low * (high / low) ** rng.random())
+        labels = choose((evidence + noise).astype(np.float32), None, low * (high / low) ** rng.random())
         return np.ascontiguousarray(labels[:, ::-1]) if rng.random() < 0.5 else labels
 
     def renew(self, rng: np.random.Generator) -> None:
