@@ -72,7 +72,7 @@ def means(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def sections(data: bytes) -> dict[str, float]:
     """Bytes by section."""
-    return {f"{part.name}_bytes": round(part.bytes, 1) for part in sccodec.info(data).sections}
+    return {f"{name}_bytes": round(size, 1) for name, size in sccodec.info(data).sections}
 
 
 def caption(name: str, row: dict[str, Any]) -> str:

@@ -194,7 +194,7 @@ class GeneralGenerator(nn.Module):
         noise1: Tensor,
     ) -> Tensor:
         h = self.synthesis.features((y_hat * step).permute(0, 3, 1, 2), factor[None, :, None, None])
-        x = self.synthesis.picture(h) + self.painter(h, textures, labels, index, noise4, noise2, noise1)
+        x: Tensor = self.synthesis.picture(h) + self.painter(h, textures, labels, index, noise4, noise2, noise1)
         return (x * 255).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 

@@ -65,7 +65,7 @@ ADVERSARIAL_FROM = 1200
 WINDOW = 96
 """Pixels a side of what VGG16 looks at, of half of the crops."""
 HELD_QUALITIES = (0, 25, 50, 100)
-CALIBRATION_PHOTOS = 60
+CALIBRATION_PHOTOS, CALIBRATION_CROP = 48, 320
 MODULES = ("analysis", "synthesis", "hyper_analysis", "distributions", "gains", "entropy",
            "texture_features", "painter", "texture_prior", "texture_entropy")  # fmt: skip
 
@@ -374,7 +374,7 @@ def export(checkpoints: list[Path], out: Path, data: Path | None, config: Genera
     for module in modules.values():
         module.eval().requires_grad_(requires_grad=False)
     crops, _ = load(data)
-    photos = crops.photos[:: max(1, len(crops.photos) // CALIBRATION_PHOTOS)]
+    photos = [cut(photo) for photo in crops.photos[:: max(1, len(crops.photos) // CALIBRATION_PHOTOS)]]
     maps = [label_map(modules["segmenter"], photo, torch.device("cpu")) for photo in photos]
     calibration = conceptual_general_export.examples(modules, photos, maps)
     training = {
@@ -383,6 +383,11 @@ def export(checkpoints: list[Path], out: Path, data: Path | None, config: Genera
         "runs": describe(checkpoints),
     }
     return conceptual_general_export.write(out, "general", config, modules, calibration, training, LICENCE)
+
+
+def cut(photo: Photo) -> Photo:
+    """The upper left part that is enough to calibrate with."""
+    return photo[:CALIBRATION_CROP, :CALIBRATION_CROP]
 
 
 def build(options: Options) -> GeneralTask:
