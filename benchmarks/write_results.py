@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import codecs_tables
+import conceptual_general_tables
 import hyperprior_tables
 from measuring import row
 
@@ -29,6 +30,7 @@ HYPERPRIOR = (
     "<!-- end of hyperprior results -->",
 )
 
+GENERAL = "<!-- general results: written by benchmarks/write_results.py -->", "<!-- end of general results -->"
 CODECS = "<!-- codec results: written by benchmarks/write_results.py -->", "<!-- end of codec results -->"
 
 
@@ -95,6 +97,7 @@ def replace(path: Path, marks: tuple[str, str], text: str) -> None:
 
 def main() -> None:
     write_conceptual()
+    write_general()
     write_hyperprior()
     write_codecs()
 
@@ -115,6 +118,29 @@ def write_codecs() -> None:
         if curve["tag"] and curve["tag"] not in known:
             raise SystemExit(f"results/codecs.json: {name}'s model {curve['tag']} is not installed: measure again")
     replace(HERE.parent / "README.md", CODECS, codecs_tables.everything(found, page))
+
+
+def write_general() -> None:
+    """The conceptual codec's part for any photograph; nothing where no such model is installed."""
+    try:
+        model = bundle.default("conceptual", "general").path
+    except ModelNotFound:
+        print("no conceptual:general model is installed: its results are left as they are")
+        return
+    results = HERE / "results"
+    found = {
+        short: read(name, model.name)
+        for short, name in conceptual_general_tables.RESULTS.items()
+        if (results / f"{name}.json").exists()
+    }
+    maps = results / "label_maps_general.json"  # a property of the maps, whichever model they were made with
+    if maps.exists():
+        found["maps"] = json.loads(maps.read_text(encoding="utf-8"))
+    tables = conceptual_general_tables.everything(found)
+    sheets = sorted(results.glob("kodak_conceptual_*.jpg"))
+    pictures = "\n\n".join(f"![original, conceptual, BPG](benchmarks/results/{path.name})" for path in sheets)
+    replace(HERE.parent / "README.md", GENERAL, f"{tables}\n\n{conceptual_general_tables.SEEN}\n\n{pictures}")
+    replace(HERE.parent / "models" / f"{model.stem}.md", GENERAL, tables)
 
 
 def write_hyperprior() -> None:
