@@ -11,6 +11,7 @@ is decoded again and compared; its times are processor time, which a busy machin
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import shlex
@@ -56,15 +57,15 @@ def jpegxl(labels: np.ndarray) -> int:
     return len(imagecodecs.jpegxl_encode(labels, lossless=True, effort=9))
 
 
-def png(labels: np.ndarray) -> int:
-    """The smaller of greyscale and palette."""
+def png(labels: np.ndarray, colours: int = 0) -> int:
+    """The smaller of greyscale and palette; that has an entry a class that can occur, at least ``colours``."""
     sizes = []
     for mode in ("L", "P"):
         picture = Image.fromarray(labels)
         if mode == "P":
             picture = picture.convert("P")
             picture.putdata(labels.ravel().tolist())
-            picture.putpalette([v for c in range(int(labels.max()) + 1) for v in (c, c, c)])
+            picture.putpalette([v for c in range(max(colours, int(labels.max()) + 1)) for v in (c, c, c)])
         stream = io.BytesIO()
         picture.save(stream, "png", optimize=True)
         sizes.append(stream.tell())
@@ -90,9 +91,9 @@ def ours(model: LabelModel, seconds: dict[str, list[float]]) -> Callable[[np.nda
     return measure
 
 
-def coders_beside(flif_command: str | None) -> dict[str, Callable[[np.ndarray], int]]:
+def coders_beside(flif_command: str | None, colours: int = 0) -> dict[str, Callable[[np.ndarray], int]]:
     """JPEG XL, PNG, and FLIF where it is: by the command given, or on the PATH."""
-    coders = {"jpegxl": jpegxl, "png": png}
+    coders = {"jpegxl": jpegxl, "png": functools.partial(png, colours=colours)}
     command = shlex.split(flif_command) if flif_command else [p for p in [shutil.which("flif")] if p]
     if command:
         coders["flif"] = flif(command)
@@ -120,7 +121,7 @@ def main() -> None:
     originals = [np.asarray(Image.open(p), np.uint8) for p in paths]
     maps = [pyramid(m, [m.shape[0] // size for size in SIZES], CLASSES) for m in originals]
     seconds: dict[str, list[float]] = {}
-    coders = {"ours": ours(load_model(options.model), seconds)} | coders_beside(options.flif)
+    coders = {"ours": ours(load_model(options.model), seconds)} | coders_beside(options.flif, CLASSES)
     results: dict[str, dict[str, float]] = {}
     for level, size in reversed(list(enumerate(SIZES))):
         seconds |= {"encode": [], "decode": []}
