@@ -26,8 +26,8 @@ from sccodec.metrics.image import ms_ssim, psnr
 from sccodec.metrics.perceptual import LPIPS, TRUNKS, lpips
 
 SPEC = "conceptual:general"
-QUALITIES = (0.0, 12.5, 25.0, 37.5, 50.0, 62.5, 75.0, 87.5, 100.0)
-DEFAULT = 50.0
+QUALITIES = (0.0, 12.5, 25.0, 50.0, 75.0, 100.0)
+DEFAULT = 45.0
 COARSEST_QP, FINEST_QP = 51, 20
 SHEET_ROWS, SHEET_WIDTH, CAPTION = 6, 320, 14
 FEATURES = {trunk: f"lpips_{trunk}" for trunk in TRUNKS}

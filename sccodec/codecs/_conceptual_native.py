@@ -55,7 +55,7 @@ from sccodec.errors import ModelMismatch
 from sccodec.regions import Regions
 
 BITSTREAM = 2
-DEFAULT_QUALITY = 50.0
+DEFAULT_QUALITY = 45.0
 TEXTURE_EXPONENT = 0
 """Of the textures' step, at every quality: they take a few tens of bytes."""
 MAP_PIXELS = 3 << 19

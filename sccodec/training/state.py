@@ -65,7 +65,7 @@ def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[
     loaded = []
     for network, module in modules.items():
         own = module.state_dict()
-        here = {k: v if k.endswith(".bound") else found.get(f"{network}.{k}") for k, v in own.items()}
+        here = {k: v if k.endswith(".bound") else weight_of(f"{network}.{k}", found) for k, v in own.items()}
         weights = {name: value for name, value in here.items() if value is not None}
         if len(weights) == len(here):
             try:
@@ -78,14 +78,23 @@ def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[
     return loaded
 
 
+def weight_of(name: str, found: Mapping[str, Tensor]) -> Tensor | None:
+    """A weight by its name, or by its name in an exported network: painter.* is generator.painter.* too."""
+    if name in found:
+        return found[name]
+    nested = [key for key in found if key.endswith(f".{name}") and key.partition(".")[2] == name]
+    return found[nested[0]] if len(nested) == 1 else None
+
+
 def write_state(checkpoints: Sequence[Path], model: Path, out: Path) -> None:
     """Write the weights that the checkpoints hold and the model file does not, floats in half precision."""
     kept = read_model(model)
     rest: dict[str, Tensor] = {}
     for path in checkpoints:
         for name, value in read_weights(path).items():
-            # A folded batch norm leaves another value under the same name: that one is not kept.
-            if name not in kept or not torch.equal(kept[name], value.half()):
+            # A folded batch norm or block leaves another value under the same name: that one is not kept.
+            there = weight_of(name, kept)
+            if there is None or not torch.equal(there, value.half()):
                 rest[name] = value
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(out.name + ".tmp")
