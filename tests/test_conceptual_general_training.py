@@ -107,6 +107,13 @@ def test_it_begins_with_the_steps_of_a_hyperprior_and_the_upper_part_of_a_genera
     torch.testing.assert_close(painter.image.weight, 0.1 * generator["generator.image.weight"])
 
 
+def test_it_goes_on_from_a_state_of_its_own_as_it_is(modules: dict[str, Any], tmp_path: Path) -> None:
+    save_file({"generator.painter.image.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
+    before = modules["gains"].log_step.detach().clone()
+    recipe.begin(modules, (tmp_path / "model.safetensors",))
+    assert torch.equal(modules["gains"].log_step, before)
+
+
 def test_bounds_survive_half_precision(tmp_path: Path) -> None:
     network = torch.nn.Sequential(torch.nn.Linear(1, 1))
     network[0].register_buffer("bound", torch.tensor([1e-9]))

@@ -45,7 +45,7 @@ from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 from sccodec.training.photos import Photo
 from sccodec.training.recipes.conceptual_faces import pool
 from sccodec.training.recipes.hyperprior import LICENCE, load, tiled
-from sccodec.training.state import read_weights
+from sccodec.training.state import read_weights, weight_of
 
 CONFIG = GeneralConfig()
 CROP = 192
@@ -320,10 +320,10 @@ def begin(modules: Mapping[str, Any], paths: tuple[Path, ...]) -> None:
     found: dict[str, Tensor] = {}
     for path in paths:
         found |= read_weights(path)
+    if weight_of("painter.image.weight", found) is not None:
+        return  # an earlier state of its own
     if "gains.log_step" not in found or "segmenter.classify.weight" not in found:
         raise BadInput("conceptual-general starts from a hyperprior and a segmenter-general: name both with --init")
-    if "painter.image.weight" in found:
-        return  # an earlier state of its own
     gains = modules["gains"]
     gains.log_step.copy_(gains.log_step[:1] + torch.linspace(*STEPS, ANCHORS)[:, None].to(gains.log_step.device))
     for vector in (gains.log_shrink, gains.log_analysis, gains.log_synthesis):
