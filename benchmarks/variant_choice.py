@@ -21,7 +21,7 @@ from PIL import Image
 from sccodec import bundle
 from sccodec.codecs import _conceptual_faces, _conceptual_portrait
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def pictures(folder: Path) -> list[Path]:
