@@ -29,8 +29,9 @@ STYLES: Mapping[str, tuple[str, str, str, str]] = {
     "bpg:chroma=420": ("BPG 4:2:0", "#222222", ":", "o"),
     "hyperprior": ("sccodec hyperprior (one model)", "#c1272d", "-", "o"),
     "conceptual": ("sccodec conceptual (for portraits)", "#7b2fbe", "-", "*"),
+    "conceptual:general": ("sccodec conceptual", "#7b2fbe", "-", "*"),
 }
-OURS = ("hyperprior", "conceptual")
+OURS = ("hyperprior", "conceptual", "conceptual:general")
 # data set -> metrics of its panels, lowest and highest rate
 PANELS: Mapping[str, tuple[Sequence[str], tuple[float, float]]] = {
     "kodak": (("psnr", "ms_ssim", "lpips_alex_v0.1"), (0.02, 2.6)),

@@ -10,6 +10,7 @@ from measuring import row
 NAMES: Mapping[str, str] = {
     "hyperprior": "**sccodec `hyperprior`**",
     "conceptual": "**sccodec `conceptual`**",
+    "conceptual:general": "**sccodec `conceptual`**",
     "avif": "AVIF",
     "avif:chroma=420": "AVIF 4:2:0",
     "bpg": "BPG 4:4:4",

@@ -95,7 +95,7 @@ def sheets(folder: Path, panels: Sequence[list[tuple[Picture, str]]]) -> list[Pa
                 cells.append(np.asarray(cell))
             strips.append(np.concatenate(cells, 1))
         path = folder / f"kodak_conceptual_{start // SHEET_ROWS + 1}.jpg"
-        Image.fromarray(np.concatenate(strips, 0)).save(path, quality=80, optimize=True, progressive=True)
+        Image.fromarray(np.concatenate(strips, 0)).save(path, quality=74, optimize=True, progressive=True)
         paths.append(path)
     return paths
 

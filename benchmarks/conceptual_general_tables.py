@@ -16,7 +16,9 @@ RESULTS = {
 
 SEEN = (
     "All 24 pictures, reduced: the original, `conceptual` at its default quality, and BPG 4:4:4 in a file of at least "
-    "as many bytes."
+    "as many bytes. What holds: layout, colours, edges and the look of rock, water, fur and foliage. What fails, seen "
+    "at full size: letters and faces in the distance are not readable, fences, tiles and brick get another count, thin "
+    "lines break, leaves look brushed, and flat skies show a faint weave. BPG keeps more PSNR and loses the surfaces."
 )
 
 Results = Mapping[str, dict[str, Any]]

@@ -37,7 +37,7 @@ KODAK = (
     "bpg:chroma=420,qp=51,47,42,37,32,27",
     "jpegxl:q=0,6,14,24,34,45,58",
     "hyperprior:q=0..100/10",
-    "conceptual:q=0,50,100",
+    "conceptual:general,q=0,25,45,75,100",
     "png",
 )
 # What reaches down towards the conceptual codec's rates.
