@@ -23,11 +23,12 @@ from sccodec.errors import BadInput
 from sccodec.labels import downsample_labels
 from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.conceptual import FACE_PARENTS, ConceptualConfig, Generator, TextureEncoder
-from sccodec.networks.discriminator import Discriminator, discriminator_loss, feature_matching, generator_loss
+from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
 from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.training import conceptual_export
 from sccodec.training import data as faces
 from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, FloatPriors
+from sccodec.training.judge import train_judge
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
 CONFIG = ConceptualConfig(parents=FACE_PARENTS)
@@ -155,7 +156,7 @@ class ConceptualTask:
         nn.utils.clip_grad_norm_(self.mine, 1.0)
         optimiser.step()
         if clock.steps >= ADVERSARIAL_FROM - 300:
-            losses["judge"] = self.train_judge(images, decoded.detach(), device_labels)
+            losses["judge"] = train_judge(judge, self.optimisers["discriminator"], images, decoded, device_labels)
         at_default = torch.stack(list(rounded.values())).sum(0)[steps == 0] / 8
         if len(at_default) and clock.steps > 200:
             excess = (at_default.mean().item() - TARGET_BYTES) / TARGET_BYTES
@@ -187,18 +188,6 @@ class ConceptualTask:
             features, _ = self.modules["encoder"](decoded, labels)
         again = pool(features.float(), regions.find_regions(maps, self.config.parents))
         return (again - t_hat.detach()).abs().mean()
-
-    def train_judge(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
-        judge, optimiser = self.modules["discriminator"], self.optimisers["discriminator"]
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits, _ = judge(torch.cat([real, fake]), torch.cat([labels, labels]))
-        halves = [x.chunk(2) for x in logits]
-        loss = discriminator_loss([h[0] for h in halves], [h[1] for h in halves])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        sync_gradients(judge.parameters())
-        optimiser.step()
-        return loss.detach()
 
     @torch.no_grad()
     def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], NDArray[Any]]:

@@ -33,7 +33,7 @@ from sccodec.networks.conceptual_general import (
     TextureFeatures,
     scales_of,
 )
-from sccodec.networks.discriminator import Discriminator, discriminator_loss, feature_matching, generator_loss
+from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
 from sccodec.networks.hyperprior import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
 from sccodec.networks.label_context import from_state
 from sccodec.networks.priors import TexturePrior
@@ -41,6 +41,7 @@ from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.conceptual_export import describe
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors
 from sccodec.training.hyperprior_rate import FloatDistributions, GridEstimator
+from sccodec.training.judge import train_judge
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 from sccodec.training.photos import Photo
 from sccodec.training.recipes.conceptual_faces import pool
@@ -238,7 +239,7 @@ class GeneralTask:
         norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
         optimiser.step()
         if clock.steps >= ADVERSARIAL_FROM - 200:
-            losses["judge"] = self.train_judge(images, decoded.pictures.detach(), labels)
+            losses["judge"] = train_judge(judge, self.optimisers["discriminator"], images, decoded.pictures, labels)
         row = {k: v.item() for k, v in losses.items()} | {"norm": float(norm)}
         if kept.any():
             row["bpp"] = (coarse[kept > 0]).mean().item()
@@ -256,18 +257,6 @@ class GeneralTask:
             "vgg": WEIGHTS["vgg"] * vgg.float(),
             "absolute": WEIGHTS["absolute"] * (decoded - images).abs().mean(),
         }
-
-    def train_judge(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
-        judge, optimiser = self.modules["discriminator"], self.optimisers["discriminator"]
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits, _ = judge(torch.cat([real, fake]), torch.cat([labels, labels]))
-        halves = [x.chunk(2) for x in logits]
-        loss = discriminator_loss([h[0] for h in halves], [h[1] for h in halves])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        sync_gradients(judge.parameters())
-        optimiser.step()
-        return loss.detach()
 
     @torch.no_grad()
     def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], NDArray[Any]]:
