@@ -150,7 +150,8 @@ class Model:
 
     def prepare(self, image: Picture) -> Prepared:
         resized = np.asarray(Image.fromarray(image).resize((self.size, self.size), Image.Resampling.LANCZOS))
-        planes = np.ascontiguousarray((resized.astype(np.float32) / 255).transpose(2, 0, 1)[None])
+        planes: npt.NDArray[np.float32] = (resized.astype(np.float32) / np.float32(255)).transpose(2, 0, 1)[None]
+        planes = np.ascontiguousarray(planes)
         (logits,) = self.bundle.network("segmenter").run({"image": planes})
         return Prepared(image.shape[0], image.shape[1], planes, logits[0])
 

@@ -34,7 +34,8 @@ MOST_BITS = 600.0
 
 
 def has_shape(image: Picture) -> bool:
-    return SHAPES[0] <= image.shape[1] / image.shape[0] <= SHAPES[1]
+    height, width = image.shape[:2]
+    return bool(SHAPES[0] <= width / height <= SHAPES[1])
 
 
 def is_aligned(labels: npt.NDArray[Any]) -> bool:
