@@ -121,8 +121,8 @@ def where(found: Mapping[str, Any]) -> str:
         "Times and memory are medians over the pictures, and the most of any, of the setting nearest to 0.5 bits per "
         f"pixel: {found['processor']}, {'one thread' if threads == 1 else f'{threads} threads'} a process, two "
         "processes at once, without what loading takes; x265 and libaom may take more threads. "
-        "Light work of others ran beside, and memory of what is not sccodec's own is up to 30 MiB too high: those rows "
-        "are older than the process a codec that `bench` starts now."
+        "Light work of others ran beside, and memory of what is not sccodec's own is up to 30 MiB too high: they "
+        "were measured before `bench` gave each codec a process of its own."
     )
 
 
