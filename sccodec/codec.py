@@ -20,8 +20,9 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from sccodec import codecs, container, formats
+from sccodec import codecs, container
 from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
+from sccodec.formats import files
 
 Picture = npt.NDArray[np.uint8]
 Notice = Callable[[str], None]
@@ -192,10 +193,10 @@ def codec_of_tag(tag: bytes) -> str:
 
 
 def recognise(start: bytes) -> str | None:
-    """The format that the first formats.START_BYTES of a file show, or None: "scc", or the codec that decodes it."""
+    """The format that the first files.START_BYTES of a file show, or None: "scc", or the codec that decodes it."""
     if container.is_scc(start):
         return "scc"
-    found = formats.recognise(start)
+    found = files.recognise(start)
     return found if found in names() else None
 
 
@@ -206,7 +207,7 @@ def suffix_of(found: Codec) -> str:
 
 def codec_of_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> Codec:
     """The codec that decodes a file; raises BadStream or ModelError."""
-    recognised = recognise(data[: formats.START_BYTES])
+    recognised = recognise(data[: files.START_BYTES])
     if data and recognised is None:
         raise NotScc
     if recognised is not None and recognised != "scc":

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image, features
 
 import sccodec
-from sccodec import codec, formats, target
+from sccodec import codec, target
 from sccodec.cli import main
 from sccodec.codec import Options, Spec
-from sccodec.codecs._native import Native
 from sccodec.errors import BadInput, BadStream, CodecUnavailable, Corrupt, NotScc, TooLarge, Truncated
+from sccodec.formats import files
+from sccodec.formats.codec import Native
 from sccodec.metrics.image import psnr
 
 Picture = npt.NDArray[np.uint8]
@@ -79,7 +80,7 @@ def test_quality_moves_rate_and_fidelity(name: str, scene: Picture) -> None:
 def test_anyone_reads_the_files(name: str, scene: Picture) -> None:
     """Pillow does, and takes them for what they are; HEIC and JPEG XL are told by their first bytes."""
     data = sccodec.encode(scene, name)
-    assert formats.recognise(data[: formats.START_BYTES]) == name
+    assert files.recognise(data[: files.START_BYTES]) == name
     if name not in ("heic", "jpegxl"):
         with Image.open(io.BytesIO(data)) as opened:
             assert opened.format == name.upper()
@@ -278,7 +279,7 @@ def test_jpeg_xls_of_others(scene: Picture) -> None:
     library = pytest.importorskip("imagecodecs")
     as_floats = np.float32(scene / 255)
     boxed = library.jpegxl_encode(scene, lossless=True, usecontainer=True)
-    assert boxed.startswith(formats.JXL_SIGNATURE) and sccodec.info(boxed).width == 64
+    assert boxed.startswith(files.JXL_SIGNATURE) and sccodec.info(boxed).width == 64
     for samples in (scene, scene.astype(np.uint16) * 257, as_floats):
         decoded = sccodec.decode(library.jpegxl_encode(samples, lossless=True))
         assert np.abs(decoded.astype(int) - scene).max() <= 1
@@ -294,14 +295,14 @@ def test_sizes_of_jpeg_xl(shape: tuple[int, int]) -> None:
     library = pytest.importorskip("imagecodecs")
     for boxed in (False, True):
         data = library.jpegxl_encode(np.zeros((*shape, 3), np.uint8), effort=1, usecontainer=boxed)
-        assert formats.codestream_size(data) == shape[::-1]
+        assert files.codestream_size(data) == shape[::-1]
 
 
 def test_a_turned_jpeg_xl() -> None:
     """Small: 8 * (2 + 1) rows, of ratio 7, 2:1; metadata not all default, with extra fields, orientation 6."""
     bits = "1" + "01000" + "111" + "0" + "1" + "101"
     stream = b"\xff\x0a" + int(bits[::-1], 2).to_bytes(2, "little")
-    assert formats.codestream_size(stream) == (24, 48)
+    assert files.codestream_size(stream) == (24, 48)
 
 
 # --- damage
@@ -412,7 +413,7 @@ def ftyp(*brands: bytes) -> bytes:
     ],
 )
 def test_formats_by_their_first_bytes(start: bytes, expected: str | None) -> None:
-    assert formats.recognise(start) == expected
+    assert files.recognise(start) == expected
 
 
 def test_what_is_recognised_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -426,14 +427,14 @@ def test_what_is_recognised_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_boxes_end_within_the_file() -> None:
     whole = ftyp(b"avif") + (8).to_bytes(4, "big") + b"free" + b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + b"1234"
-    assert formats.check_boxes(whole) == [b"ftyp", b"free", b"mdat"]
-    assert formats.check_boxes(whole + b"\0\0\0\0mdat..") == [b"ftyp", b"free", b"mdat", b"mdat"]
+    assert files.check_boxes(whole) == [b"ftyp", b"free", b"mdat"]
+    assert files.check_boxes(whole + b"\0\0\0\0mdat..") == [b"ftyp", b"free", b"mdat", b"mdat"]
     for bad in (whole[:-1], whole + b"\0\0", whole + b"\xff\0\0\0mdat"):
         with pytest.raises(Truncated):
-            formats.check_boxes(bad)
+            files.check_boxes(bad)
     for length in (7, 2):
         with pytest.raises(Corrupt):
-            formats.check_boxes(whole + length.to_bytes(4, "big") + b"mdat" + bytes(20))
+            files.check_boxes(whole + length.to_bytes(4, "big") + b"mdat" + bytes(20))
 
 
 # --- programs

@@ -134,7 +134,7 @@ def _replace(place: Path, data: bytes) -> None:
 
 def _read_recognised(file: BinaryIO) -> bytes:
     from sccodec.codec import recognise
-    from sccodec.formats import START_BYTES
+    from sccodec.formats.files import START_BYTES
 
     start = file.read(START_BYTES)
     if start and recognise(start) is None:

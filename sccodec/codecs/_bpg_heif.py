@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sccodec.codecs import _bpg_hevc as hevc
-from sccodec.codecs._native import pillow_heif
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt
+from sccodec.formats.codec import pillow_heif
 
 Planes = npt.NDArray[np.uint8]
 

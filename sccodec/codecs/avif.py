@@ -12,10 +12,10 @@ than 6, and 2 has 0.1 to 0.2 dB more than 4 for three times its time.
 
 from __future__ import annotations
 
-from sccodec import formats
 from sccodec.codec import Notice, Options, Picture, Spec
-from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and
 from sccodec.errors import CodecUnavailable
+from sccodec.formats import files
+from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
 
 
 class Avif(Native):
@@ -61,7 +61,7 @@ class Avif(Native):
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the coded data."""
-        return formats.bytes_outside(data, b"mdat")
+        return files.bytes_outside(data, b"mdat")
 
     def qualities(self) -> list[float]:
         """One for each of libavif's quantisers, the lowest that has it."""

@@ -41,9 +41,9 @@ from sccodec.codecs._bpg_file import (
     picture_of,
     serialise,
 )
-from sccodec.codecs._native import Asked, Native, ignore, pillow_heif_and_x265
-from sccodec.codecs._program import check_size, first_line, run
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
+from sccodec.formats.codec import Asked, Native, ignore, pillow_heif_and_x265
+from sccodec.formats.program import check_size, first_line, run
 
 WORST_QP, BEST_QP = 51, 8
 DECODER = "bpgdec"

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import io
 
-from sccodec import formats
 from sccodec.codec import Notice, Options, Picture, Spec
-from sccodec.codecs._native import Asked, Native, pillow_heif, pillow_heif_and_x265
+from sccodec.formats import files
+from sccodec.formats.codec import Asked, Native, pillow_heif, pillow_heif_and_x265
 
 WORST_QP, BEST_QP = 51, 8
 X265 = {
@@ -56,7 +56,7 @@ class Heic(Native):
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the coded data."""
-        return formats.bytes_outside(data, b"mdat")
+        return files.bytes_outside(data, b"mdat")
 
     def qualities(self) -> list[float]:
         """One for each parameter."""

@@ -12,11 +12,12 @@ The standard's tables cost 3 to 30 % of the bytes, more at lower rates. Decoding
 
 from __future__ import annotations
 
-from sccodec import formats, image
+from sccodec import image
 from sccodec.codec import Notice, Picture, Spec
-from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and
-from sccodec.codecs._program import check_size, first_line, run
 from sccodec.errors import CodecUnavailable, SccodecError
+from sccodec.formats import files
+from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
+from sccodec.formats.program import check_size, first_line, run
 
 
 class Jpeg(Native):
@@ -49,7 +50,7 @@ class Jpeg(Native):
         if not data.startswith(b"\xff\xd8\xff"):
             raise CodecUnavailable(f"{program} wrote no JPEG file: it takes no PPM, or is another program")
         try:
-            formats.check_whole(data)
+            files.check_whole(data)
             width, height = image.size(data)
         except SccodecError as error:
             raise CodecUnavailable(f"{program} wrote a JPEG file that cannot be read: {error}") from None

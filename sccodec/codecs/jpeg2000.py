@@ -11,10 +11,10 @@ out, at a loss of 2 to 4 dB.
 
 from __future__ import annotations
 
-from sccodec import formats
 from sccodec.codec import Notice, Picture, Spec
-from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and
 from sccodec.errors import BadInput
+from sccodec.formats import files
+from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
 
 
 class Jpeg2000(Native):
@@ -39,7 +39,7 @@ class Jpeg2000(Native):
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the codestream."""
-        return formats.bytes_outside(data, b"jp2c") if data.startswith(formats.JP2_SIGNATURE) else 0
+        return files.bytes_outside(data, b"jp2c") if data.startswith(files.JP2_SIGNATURE) else 0
 
     def made_by(self, spec: Spec) -> str:
         return pillow_and("jpg_2000", "OpenJPEG")

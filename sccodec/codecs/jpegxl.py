@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from sccodec import formats, image
+from sccodec import image
 from sccodec.codec import Notice, Options, Picture, Spec
-from sccodec.codecs._native import Asked, Native, ignore
 from sccodec.errors import CodecUnavailable
+from sccodec.formats import files
+from sccodec.formats.codec import Asked, Native, ignore
 
 WORST, BEST = 25.0, 0.1
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -50,7 +51,7 @@ class JpegXL(Native):
         return bytes(library.jpegxl_encode(picture, distance=max(distance, 0.01), effort=effort, lossless=False))
 
     def size(self, data: bytes) -> tuple[int, int]:
-        return formats.codestream_size(data)
+        return files.codestream_size(data)
 
     def read(self, data: bytes, options: Options) -> Picture:
         return as_picture(imagecodecs().jpegxl_decode(data, index=0))

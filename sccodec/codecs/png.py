@@ -7,7 +7,7 @@ level     0 to 9 (default), how hard deflate tries
 from __future__ import annotations
 
 from sccodec.codec import Notice, Picture, Spec
-from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and
+from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
 
 
 class Png(Native):

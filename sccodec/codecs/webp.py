@@ -10,7 +10,7 @@ libwebp's own default for the method is 4.
 from __future__ import annotations
 
 from sccodec.codec import Notice, Picture, Spec
-from sccodec.codecs._native import Asked, Native, by_pillow, pillow_and
+from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
 
 
 class WebP(Native):

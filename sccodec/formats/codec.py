@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from sccodec import container, formats, image
+from sccodec import container, image
 from sccodec.codec import Info, Notice, Options, Picture, Spec
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt, SccodecError, TooLarge
+from sccodec.formats import files
 
 Result = TypeVar("Result")
 
@@ -148,9 +149,9 @@ class Native:
 
     def checked_size(self, data: bytes, options: Options) -> tuple[int, int]:
         """Width and height; raises BadStream for no whole file of this format, and beyond options.max_pixels."""
-        if formats.recognise(data[: formats.START_BYTES]) != self.name:
+        if files.recognise(data[: files.START_BYTES]) != self.name:
             raise Corrupt(f"the file is not one of {self.name}")
-        formats.check_whole(data)
+        files.check_whole(data)
         width, height = decoding(lambda: self.size(data))
         if min(width, height) < 1:
             raise Corrupt("the file is damaged: it states a picture without pixels")

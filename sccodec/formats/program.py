@@ -6,8 +6,8 @@ import shutil
 import subprocess
 
 from sccodec.codec import Picture
-from sccodec.codecs._native import said
 from sccodec.errors import BadInput, CodecUnavailable
+from sccodec.formats.codec import said
 
 SECONDS = 600
 """How long a program may take."""
