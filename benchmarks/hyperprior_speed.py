@@ -50,7 +50,7 @@ class Peer:
     def __init__(self, name: str, threads: int) -> None:
         import torch
 
-        from sccodec.networks.compressai_import import import_compressai
+        from sccodec.codecs.compressai.imports import import_compressai
 
         torch.set_num_threads(threads)
         import_compressai()

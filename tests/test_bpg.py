@@ -18,11 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sccodec
-from sccodec.codecs import _bpg_colour as colour
-from sccodec.codecs import _bpg_file as bpg_file
-from sccodec.codecs import _bpg_heif as heif
-from sccodec.codecs import _bpg_hevc as hevc
-from sccodec.codecs._bpg_bits import BitReader, BitWriter, escape, read_ue7, unescape, write_ue7
+from sccodec.codecs.bpg import colour, heif, hevc
+from sccodec.codecs.bpg import file as bpg_file
+from sccodec.codecs.bpg.bits import BitReader, BitWriter, escape, read_ue7, unescape, write_ue7
 from sccodec.errors import (
     BadInput,
     BadStream,

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pytest
 
 import sccodec
-import sccodec.networks
 from sccodec import codec, container
 from sccodec.codec import Options, Spec
-from sccodec.codecs import compressai as peers
+from sccodec.codecs import compressai
+from sccodec.codecs.compressai.codec import FAMILIES, UNSUPPORTED, Peer, read_payload, write_payload
 from sccodec.errors import (
     BadInput,
     BadStream,
@@ -46,7 +46,7 @@ def picture(height: int, width: int) -> Picture:
 def checkpoint(tmp_path: Path) -> Checkpoint:
     """Makes the checkpoint of a tiny model with random weights that give latents worth coding."""
     torch = pytest.importorskip("torch")
-    imports = pytest.importorskip("sccodec.networks.compressai_import")
+    imports = pytest.importorskip("sccodec.codecs.compressai.imports")
     try:
         imports.import_compressai()
     except ImportError as error:
@@ -68,7 +68,7 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
     return make
 
 
-@pytest.mark.parametrize("model", sorted(peers.FAMILIES))
+@pytest.mark.parametrize("model", sorted(FAMILIES))
 def test_round_trip(checkpoint: Checkpoint, model: str) -> None:
     options = checkpoint(model)
     for shape in [(1, 1), (17, 33)] + ([(64, 96)] if "mbt2018" in model else []):
@@ -80,7 +80,7 @@ def test_round_trip(checkpoint: Checkpoint, model: str) -> None:
         assert np.array_equal(sccodec.decode(data, options=options), decoded)
         found = sccodec.info(data)
         assert (found.codec, found.variant) == ("compressai", f"{model}:2")
-        assert [name for name, _ in found.sections] == ["y", "z"][: peers.FAMILIES[model].strings]
+        assert [name for name, _ in found.sections] == ["y", "z"][: FAMILIES[model].strings]
         assert found.overhead_bytes + sum(n_bytes for _, n_bytes in found.sections) == found.file_bytes == len(data)
     assert found.sections[0][1] > 40
 
@@ -99,7 +99,7 @@ def test_the_strings_are_the_packages_own(checkpoint: Checkpoint) -> None:
     with torch.no_grad():
         coded = network.compress(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)
         x_hat = network.decompress(coded["strings"], coded["shape"])["x_hat"]
-    _, strings = peers.read_payload(container.parse(data).payload, 2)
+    _, strings = read_payload(container.parse(data).payload, 2)
     assert [[string] for string in strings] == coded["strings"]
     expected = (x_hat[0] * 255).round().byte().permute(1, 2, 0).numpy()
     assert np.array_equal(sccodec.decode(data, options=options), expected)
@@ -221,8 +221,8 @@ def test_damage_behind_a_right_checksum_is_refused(checkpoint: Checkpoint, model
         except BadStream:
             refused += 1
     assert refused == 40
-    n_strings = peers.FAMILIES[model].strings
-    check, strings = peers.read_payload(file.payload, n_strings)
+    n_strings = FAMILIES[model].strings
+    check, strings = read_payload(file.payload, n_strings)
     for forged in (
         [strings[0][:8], *strings[1:]],  # ends where the decoder has hardly begun
         [strings[0][:-1], *strings[1:]],
@@ -231,7 +231,7 @@ def test_damage_behind_a_right_checksum_is_refused(checkpoint: Checkpoint, model
         [b"\xff" * 40, *strings[1:]],
         [strings[0] + bytes(4000), *strings[1:-1], *(s[:8] for s in strings[1:])],
     ):
-        payload = peers.write_payload(forged, 1 - check)
+        payload = write_payload(forged, 1 - check)
         with pytest.raises(BadStream):
             sccodec.decode(container.serialise(replace(file, payload=payload)), options=options)
     for payload in (b"", b"\0", bytes(2), bytes(2) + b"\xff" * 9, bytes(2) + b"\xff\xff\xff\xff\x7f" + bytes(90)):
@@ -351,8 +351,8 @@ def test_specs() -> None:
     spec = Spec.parse("compressai:mbt2018-mean:3,metric=ms-ssim")
     assert spec == Spec("compressai", "mbt2018-mean:3", (("metric", "ms-ssim"),))
     assert str(spec) == "compressai:mbt2018-mean:3,metric=ms-ssim"
-    peer = peers.Peer.of(spec, None, has_checkpoint=False)
-    assert peer == peers.Peer("mbt2018-mean", 3, "ms-ssim") and peer.spec() == str(spec)
+    peer = Peer.of(spec, None, has_checkpoint=False)
+    assert peer == Peer("mbt2018-mean", 3, "ms-ssim") and peer.spec() == str(spec)
     for text in ("compressai:mbt2018-mean:", "compressai::3", "compressai:a:b=3"):
         with pytest.raises(BadInput):
             Spec.parse(text)
@@ -380,26 +380,26 @@ def test_specs_that_are_refused(text: str, quality: float | None, match: str) ->
 
 
 def test_quality_picks_the_nearest() -> None:
-    for name, family in peers.FAMILIES.items():
+    for name, family in FAMILIES.items():
         spec = Spec("compressai", name)
-        found = [peers.Peer.of(spec, q, has_checkpoint=False).quality for q in range(101)]
+        found = [Peer.of(spec, q, has_checkpoint=False).quality for q in range(101)]
         assert found[0] == 1 and found[-1] == family.qualities
         assert found == sorted(found, key=lambda q: q or 0) and len(set(found)) == family.qualities
-        assert peers.Peer.of(spec, None, has_checkpoint=False).quality == family.qualities // 2
+        assert Peer.of(spec, None, has_checkpoint=False).quality == family.qualities // 2
 
 
 def test_payloads_round_trip() -> None:
     rng = np.random.default_rng(1)
     for n in (0, 1, 127, 128, 300, 2**14, 2**21):
         z, y = bytes(n), rng.bytes(17)
-        assert peers.read_payload(peers.write_payload([y, z], 0x12345), 2) == (0x2345, [y, z])
-    assert peers.read_payload(peers.write_payload([b"y"], 7), 1) == (7, [b"y"])
+        assert read_payload(write_payload([y, z], 0x12345), 2) == (0x2345, [y, z])
+    assert read_payload(write_payload([b"y"], 7), 1) == (7, [b"y"])
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "sccodec.networks.compressai_zoo", raising=False)
-    monkeypatch.delattr(sccodec.networks, "compressai_zoo", raising=False)
+    monkeypatch.delitem(sys.modules, "sccodec.codecs.compressai.zoo", raising=False)
+    monkeypatch.delattr(compressai, "zoo", raising=False)
     with pytest.raises(CodecUnavailable, match=r"need torch: .*sccodec\[peers\]"):
         sccodec.encode(picture(4, 4), "compressai:mbt2018-mean:3")
     with pytest.raises(CodecUnavailable, match=r"sccodec\[peers\]"):
@@ -407,7 +407,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_image_model_of_the_zoo_is_known() -> None:
-    imports = pytest.importorskip("sccodec.networks.compressai_import")
+    imports = pytest.importorskip("sccodec.codecs.compressai.imports")
     try:
         imports.import_compressai()
     except ImportError as error:
@@ -415,4 +415,4 @@ def test_every_image_model_of_the_zoo_is_known() -> None:
     from compressai.registry import MODELS
     from compressai.zoo import image_models
 
-    assert {*peers.FAMILIES, *peers.UNSUPPORTED} == set(image_models) <= set(MODELS)
+    assert {*FAMILIES, *UNSUPPORTED} == set(image_models) <= set(MODELS)

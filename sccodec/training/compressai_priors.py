@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sccodec.networks.compressai_import import import_compressai
+from sccodec.codecs.compressai.imports import import_compressai
 
 import_compressai()
 

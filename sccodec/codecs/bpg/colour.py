@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from sccodec.codecs._bpg_file import RGB, YCBCR_601, YCBCR_709, YCBCR_2020, YCGCO
+from sccodec.codecs.bpg.file import RGB, YCBCR_601, YCBCR_709, YCBCR_2020, YCGCO
 
 Picture = npt.NDArray[np.uint8]
 Whole = npt.NDArray[np.int32]

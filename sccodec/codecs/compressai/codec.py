@@ -9,7 +9,7 @@
     y          the model's string for its latents, to the end of the file
 
 Sides are padded to multiples of 16 (factorized) or 64 by repeating the edge; the strings' shapes follow from them.
-There is no model file: the container's tag is of the weights (networks/compressai_zoo.py), its entry for the
+There is no model file: the container's tag is of the weights (zoo.py), its entry for the
 codec holds the spec, `compressai:NAME[:quality][,metric=ms-ssim]`. A file of weights that are no quality of the zoo's,
 from a checkpoint, has no quality in its spec.
 
@@ -33,7 +33,7 @@ from sccodec.codec import Info, Notice, Options, Picture, Spec
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt, Desync, ModelMismatch, ModelNotFound, TooLarge
 
 if TYPE_CHECKING:
-    from sccodec.networks.compressai_zoo import ZooModel
+    from sccodec.codecs.compressai.zoo import ZooModel
 
 MAX_PADDED_PIXELS = 2**24
 """The networks see whole pictures, and the largest takes about 900 bytes a pixel: 15 GiB for this many."""
@@ -201,9 +201,9 @@ def checkpoint_of(spec: Spec, options: Options) -> Path | None:
 def load(peer: Peer, checkpoint: Path | None) -> ZooModel:
     """The model with its weights; raises CodecUnavailable or ModelError."""
     try:
-        from sccodec.networks import compressai_zoo
+        from sccodec.codecs.compressai import zoo
 
-        return compressai_zoo.load(peer.model, peer.quality or 1, peer.metric, checkpoint)
+        return zoo.load(peer.model, peer.quality or 1, peer.metric, checkpoint)
     except ImportError as error:
         missing = error.name or "a package that is not installed"
         raise CodecUnavailable(f"compressai's models need {missing}: {INSTALL}") from error

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sccodec.codecs.compressai.imports import import_compressai
 from sccodec.errors import CodecUnavailable, Corrupt, ModelMismatch, ModelNotFound
-from sccodec.networks.compressai_import import import_compressai
 
 TAG_BYTES = 4
 _TABLES = ("_quantized_cdf", "_cdf_length", "_offset")

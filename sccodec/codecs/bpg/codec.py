@@ -13,7 +13,7 @@
     overhead   the BPG header, and the PPS
     file       the slices
 
-Files are those of the public BPG container (_bpg_file.py): YCbCr of BT.601, full range, 8 bits. Those of others decode
+Files are those of the public BPG container (file.py): YCbCr of BT.601, full range, 8 bits. Those of others decode
 too where they are of 8 bits, full range, grey, 4:2:0 or 4:4:4, without transparency or animation, in any of BPG's
 colours; the rest is left to the program `bpgdec`, where it is on the PATH. There is no checksum in the format: a
 changed byte may decode to another picture.
@@ -29,18 +29,8 @@ import numpy as np
 
 from sccodec import image
 from sccodec.codec import Info, Notice, Options, Picture, Spec
-from sccodec.codecs import _bpg_colour as colour
-from sccodec.codecs import _bpg_heif as heif
-from sccodec.codecs import _bpg_hevc as hevc
-from sccodec.codecs._bpg_file import (
-    CHROMA_420,
-    CHROMA_NAMES,
-    COLOUR_NAMES,
-    Bpg,
-    parse,
-    picture_of,
-    serialise,
-)
+from sccodec.codecs.bpg import colour, heif, hevc
+from sccodec.codecs.bpg.file import CHROMA_420, CHROMA_NAMES, COLOUR_NAMES, Bpg, parse, picture_of, serialise
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
 from sccodec.formats.codec import Asked, Native, ignore, pillow_heif_and_x265
 from sccodec.formats.program import check_size, first_line, run

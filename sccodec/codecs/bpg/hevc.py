@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sccodec.codecs._bpg_bits import BitReader, Bits, BitWriter, escape, unescape
+from sccodec.codecs.bpg.bits import BitReader, Bits, BitWriter, escape, unescape
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
 
 IDR_W_RADL, IDR_N_LP, VPS, SPS, PPS = 19, 20, 32, 33, 34

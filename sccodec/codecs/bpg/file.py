@@ -8,7 +8,7 @@ colours          4 bits: 0 YCbCr of BT.601, 1 RGB (planes G, B, R), 2 YCgCo, 3 Y
 width, height    ue7 each: 7 bits a byte, the highest first, the high bit set but in the last
 length           ue7, of what follows the extensions; 0: to the end of the file
 extensions       where they are: their length as ue7, then entries that shape no pixels
-header           its length as ue7, then the coding tools (_bpg_hevc.code_tools); one more before it for alpha
+header           its length as ue7, then the coding tools (hevc.code_tools); one more before it for alpha
 data             NAL units, PPS and slices, between start codes of which the first is left out
 """
 
@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sccodec.codecs import _bpg_hevc as hevc
-from sccodec.codecs._bpg_bits import BitReader, BitWriter, read_ue7, write_ue7
+from sccodec.codecs.bpg import hevc
+from sccodec.codecs.bpg.bits import BitReader, BitWriter, read_ue7, write_ue7
 from sccodec.errors import Corrupt, NotScc, Truncated, UnsupportedVersion
 
 MAGIC = b"BPG\xfb"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from sccodec.codecs import _bpg_hevc as hevc
+from sccodec.codecs.bpg import hevc
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt
 from sccodec.formats.codec import pillow_heif
 

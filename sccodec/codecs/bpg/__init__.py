@@ -1,0 +1,3 @@
+from sccodec.codecs.bpg.codec import codec
+
+__all__ = ["codec"]

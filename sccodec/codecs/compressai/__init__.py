@@ -1,0 +1,3 @@
+from sccodec.codecs.compressai.codec import codec
+
+__all__ = ["codec"]
