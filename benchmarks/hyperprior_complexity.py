@@ -15,8 +15,8 @@ from measuring import RESULTS, write_json
 from torch.utils.flop_counter import FlopCounterMode
 
 from sccodec import bundle
-from sccodec.entropy.hyperprior import STRIDE
-from sccodec.networks.hyperprior import Distributions, HyperpriorConfig, build
+from sccodec.codecs.hyperprior.coding import STRIDE
+from sccodec.codecs.hyperprior.networks import Distributions, HyperpriorConfig, build
 
 HEIGHT, WIDTH = 512, 768
 

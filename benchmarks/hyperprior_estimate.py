@@ -22,11 +22,11 @@ from stream_estimate import part
 from torch import Tensor
 
 from sccodec import bundle
-from sccodec.codecs.hyperprior import Model, Picture
+from sccodec.codecs.hyperprior.codec import Model, Picture
+from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, GridCoder, IntegerDistributions, lattice, traverse
+from sccodec.codecs.hyperprior.networks import SLICED, Distributions, Gains
 from sccodec.entropy.coder import MEAN_STEPS, Writer
-from sccodec.entropy.hyperprior import QUALITY_LEVELS, GridCoder, IntegerDistributions, lattice, traverse
 from sccodec.entropy.tables import SCALE_COUNT
-from sccodec.networks.hyperprior import SLICED, Distributions, Gains
 from sccodec.training.estimator import EntropyModels
 from sccodec.training.hyperprior_rate import FloatDistributions, GridEstimator
 from sccodec.training.state import read_weights

@@ -196,7 +196,7 @@ class Bundle:
         """A network, loaded on first use; ModelMismatch where the file has none of that name. blocked: see Network.
 
         On the CPU it is the file's graph. On another device it is torch's: ``build(name, config)`` of
-        sccodec/networks/<codec>.py gives the module, whose state_dict has the names of the file's weights.
+        sccodec/codecs/<codec>/networks.py gives the module, whose state_dict has the names of the file's weights.
         """
         if name not in self._networks:
             graph = self.array(GRAPH + name)
@@ -204,7 +204,7 @@ class Bundle:
             if self._settings.device == "cpu":
                 self._networks[name] = Network(graph.tobytes(), weights, self._settings, blocked=blocked)
             else:
-                definitions = importlib.import_module(f"sccodec.networks.{self.codec}")
+                definitions = importlib.import_module(f"sccodec.codecs.{self.codec}.networks")
                 module = definitions.build(name, self.config)
                 self._networks[name] = TorchNetwork(module, weights, self._settings.device)
         return self._networks[name]

@@ -115,7 +115,7 @@ def test_a_model_file_runs_in_torch_on_another_device(
         asked.append((name, config))
         return Toy(config["channels"])
 
-    definitions = types.ModuleType("sccodec.networks.toy")
+    definitions = types.ModuleType("sccodec.codecs.toy.networks")
     monkeypatch.setattr(definitions, "build", build, raising=False)
     monkeypatch.setitem(sys.modules, definitions.__name__, definitions)
     tag = bytes.fromhex(path.stem[-8:])

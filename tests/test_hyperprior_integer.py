@@ -15,9 +15,8 @@ pytest.importorskip("onnx")
 from torch import Tensor  # noqa: E402
 
 from sccodec import bundle  # noqa: E402
-from sccodec.entropy import tables  # noqa: E402
-from sccodec.entropy.coder import Reader, Writer  # noqa: E402
-from sccodec.entropy.hyperprior import (  # noqa: E402
+from sccodec.codecs.hyperprior import networks as drawn  # noqa: E402
+from sccodec.codecs.hyperprior.coding import (
     LATENT_BITS,
     MEAN_LIMIT,
     MOST_LATENTS,
@@ -32,8 +31,9 @@ from sccodec.entropy.hyperprior import (  # noqa: E402
     tiles,
     traverse,
 )
+from sccodec.entropy import tables  # noqa: E402
+from sccodec.entropy.coder import Reader, Writer  # noqa: E402
 from sccodec.errors import Corrupt, ModelMismatch  # noqa: E402
-from sccodec.networks import hyperprior as drawn  # noqa: E402
 from sccodec.training import hyperprior_export  # noqa: E402
 from sccodec.training.hyperprior_rate import (  # noqa: E402
     FactorizedEstimator,

@@ -17,8 +17,8 @@ torch = pytest.importorskip("torch")
 import sccodec  # noqa: E402
 from sccodec import bundle  # noqa: E402
 from sccodec.cli import _recipes  # noqa: E402
+from sccodec.codecs.hyperprior import networks as drawn  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
-from sccodec.networks import hyperprior as drawn  # noqa: E402
 from sccodec.training import loop, state  # noqa: E402
 from sccodec.training.hyperprior_rate import FactorizedEstimator, GridEstimator  # noqa: E402
 from sccodec.training.photos import Crops, find_photos  # noqa: E402

@@ -15,7 +15,15 @@ import sccodec
 PACKAGE = Path(sccodec.__path__[0])
 # Modules that begin with torch, which only training, or whoever asks for one by name, imports.
 TORCH_SIDE = ("networks", "codecs.hyperprior.networks", "codecs.conceptual.networks", "codecs.compressai.zoo")
-HEAVY = ("torch", "compressai", "onnx", "onnxscript", "scipy", "sccodec.training", *(f"sccodec.{m}" for m in TORCH_SIDE))
+HEAVY = (
+    "torch",
+    "compressai",
+    "onnx",
+    "onnxscript",
+    "scipy",
+    "sccodec.training",
+    *(f"sccodec.{m}" for m in TORCH_SIDE),
+)
 TRAINING_SIDE = ("training", "metrics", *TORCH_SIDE)
 
 

@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sccodec.entropy.tables import SCALE_RANGE, scale_ratio
-from sccodec.networks.hyperprior import (
+from sccodec.codecs.hyperprior.networks import (
     ANCHORS,
     Analysis,
     Distributions,
@@ -21,6 +20,7 @@ from sccodec.networks.hyperprior import (
     HyperpriorConfig,
     Synthesis,
 )
+from sccodec.entropy.tables import SCALE_RANGE, scale_ratio
 from sccodec.training import hyperprior_export
 from sccodec.training.photos import Crops
 from sccodec.training.recipes.hyperprior import start_as_principal_components

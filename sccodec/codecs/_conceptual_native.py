@@ -45,11 +45,11 @@ from sccodec.codecs._conceptual_textures import (
     replace_textures,
     traverse_textures,
 )
-from sccodec.codecs.hyperprior import TILE, Latents, pixels_around, widen
+from sccodec.codecs.hyperprior.codec import TILE, Latents, pixels_around, widen
+from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE, HyperpriorModel, tiles
 from sccodec.container import Container
 from sccodec.entropy import label_choice, labelmap
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
-from sccodec.entropy.hyperprior import QUALITY_LEVELS, STRIDE, HyperpriorModel, tiles
 from sccodec.entropy.priors import LATENT_BITS, IntegerPriors, LatentCoder, PriorModel
 from sccodec.errors import ModelMismatch
 from sccodec.regions import Regions

@@ -1,7 +1,7 @@
 """The networks of the conceptual codec for any photograph: hyperprior transforms at low rates, and a painter.
 
     x -> g_a (1/8) --+-> texture features -> mean of each region -> t
-                     +-> y (1/16): the coarse layer            (sccodec.networks.hyperprior)
+                     +-> y (1/16): the coarse layer            (sccodec.codecs.hyperprior.networks)
 
     y_hat -> g_s -> features at 1/8 --+-> a coarse picture -------------------------+
     t_hat, labels -> styles ----------+-> painter at 1/8, 1/4, 1/2 -> what it lacks -+-> picture
@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sccodec.codecs.hyperprior.networks import Analysis, Block, HyperpriorConfig, ScaledBlock, Synthesis
 from sccodec.networks.conceptual import ConceptualConfig, Modulated, smooth_start
-from sccodec.networks.hyperprior import Analysis, Block, HyperpriorConfig, ScaledBlock, Synthesis
 
 MAP_STRIDE = 16
 """Pixels of a position of the latents, and of a sample of the finest label map."""

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from sccodec import regions
 from sccodec.codecs._conceptual_native import BITSTREAM
 from sccodec.codecs._conceptual_textures import pool
+from sccodec.codecs.hyperprior.networks import Gains, fold
 from sccodec.entropy import tables
 from sccodec.entropy.priors import PriorModel
 from sccodec.errors import BadInput
 from sccodec.networks.conceptual_general import MAP_STRIDE, GeneralAnalysis, GeneralConfig, GeneralGenerator
-from sccodec.networks.hyperprior import Gains, fold
 from sccodec.networks.label_context import LabelContext, to_label_model
 from sccodec.networks.priors import TexturePrior
 from sccodec.training import export

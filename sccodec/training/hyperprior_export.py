@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sccodec.codecs.hyperprior import BITSTREAM
-from sccodec.entropy import tables
-from sccodec.entropy.hyperprior import (
+from sccodec.codecs.hyperprior.codec import BITSTREAM
+from sccodec.codecs.hyperprior.coding import (
     LATENT_BITS,
     OUTPUT_BITS,
     Z_BITS,
@@ -24,16 +23,10 @@ from sccodec.entropy.hyperprior import (
     SynthesisLayers,
     traverse,
 )
+from sccodec.codecs.hyperprior.networks import Decode, Distributions, Encode, Gains, HyperpriorConfig, fold
+from sccodec.entropy import tables
 from sccodec.entropy.integer import Depthwise, Layer, quantise_depthwise, quantise_layer, room
 from sccodec.entropy.tables import scale_ratio
-from sccodec.networks.hyperprior import (
-    Decode,
-    Distributions,
-    Encode,
-    Gains,
-    HyperpriorConfig,
-    fold,
-)
 from sccodec.training import export
 from sccodec.training.conceptual_export import hyper_table
 from sccodec.training.estimator import EntropyModels

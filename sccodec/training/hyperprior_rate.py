@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sccodec.entropy.hyperprior import GROUPS
+from sccodec.codecs.hyperprior.coding import GROUPS
+from sccodec.codecs.hyperprior.networks import Distributions, Gains, anchor_weights
 from sccodec.entropy.tables import SCALE_COUNT, scale_ratio
-from sccodec.networks.hyperprior import Distributions, Gains, anchor_weights
 from sccodec.training.estimator import LOWEST_SCALE, SCALE_RATIO, EntropyModels, round_through
 
 LEAST_LIKELIHOOD = 1e-9  # as compressai's densities have it: bits are finite however far out a value lies
 
 
 class FloatDistributions:
-    """Drives sccodec.entropy.hyperprior.traverse for a batch of pictures of qualities q [B]."""
+    """Drives sccodec.codecs.hyperprior.coding.traverse for a batch of pictures of qualities q [B]."""
 
     def __init__(self, networks: Distributions, gains: Gains, q: Tensor) -> None:
         self.networks, self.q = networks, q

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec import regions
-from sccodec.entropy.hyperprior import traverse
+from sccodec.codecs.hyperprior.coding import traverse
+from sccodec.codecs.hyperprior.networks import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
 from sccodec.entropy.label_choice import cell_evidence, choose
 from sccodec.errors import BadInput
 from sccodec.metrics.perceptual import LPIPS
@@ -34,7 +35,6 @@ from sccodec.networks.conceptual_general import (
     scales_of,
 )
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
-from sccodec.networks.hyperprior import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
 from sccodec.networks.label_context import from_state
 from sccodec.networks.priors import TexturePrior
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sccodec.entropy.hyperprior import traverse
-from sccodec.errors import BadInput
-from sccodec.networks.hyperprior import (
+from sccodec.codecs.hyperprior.coding import traverse
+from sccodec.codecs.hyperprior.networks import (
     PATCH,
     SLICED,
     Analysis,
@@ -30,6 +29,7 @@ from sccodec.networks.hyperprior import (
     Synthesis,
     rows_of_scale,
 )
+from sccodec.errors import BadInput
 from sccodec.training.estimator import EntropyModels
 from sccodec.training.hyperprior_rate import FactorizedEstimator, FloatDistributions, GridEstimator
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sccodec.networks.hyperprior import SCALE
+from sccodec.codecs.hyperprior.networks import SCALE
 from sccodec.training.loop import Options
 from sccodec.training.recipes import hyperprior
 

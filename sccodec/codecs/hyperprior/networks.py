@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sccodec.entropy.hyperprior import GROUPS
+from sccodec.codecs.hyperprior.coding import GROUPS
 from sccodec.entropy.tables import SCALE_RANGE, scale_ratio
 
 PATCH = 8

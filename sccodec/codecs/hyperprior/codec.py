@@ -6,7 +6,7 @@
 
     section    content
     hyper      z at 1/64 of the resolution, a table a channel
-    latents    y at 1/16, about means and with scales from z and from the latents before (sccodec.entropy.hyperprior)
+    latents    y at 1/16, about means and with scales from z and from the latents before (coding.py)
 
 The picture is brought to multiples of 16 by its edges. Tiles of 1024x1024 pixels are coded one after another, each with
 its hyper before its latents, in one range-coder stream that ends in a check symbol. The transforms see a tile with a
@@ -26,8 +26,7 @@ import numpy.typing as npt
 from sccodec import bundle, container
 from sccodec.bundle import Bundle
 from sccodec.codec import Info, Notice, Options, Picture, Spec
-from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
-from sccodec.entropy.hyperprior import (
+from sccodec.codecs.hyperprior.coding import (
     HYPER_STRIDE,
     QUALITY_LEVELS,
     STRIDE,
@@ -37,6 +36,7 @@ from sccodec.entropy.hyperprior import (
     tiles,
     traverse,
 )
+from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.errors import BadInput, ModelMismatch
 
 TILE = 64  # latents a side
