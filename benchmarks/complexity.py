@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from sccodec import bundle, regions
-from sccodec.networks.conceptual import ConceptualConfig, Generator, TextureEncoder
+from sccodec import bundle
+from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 
 

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sccodec import bundle
-from sccodec.codecs._conceptual_faces import Model, Setting, traverse
+from sccodec.codecs.conceptual.faces import Model, Setting, traverse
+from sccodec.codecs.conceptual.priors import IntegerPriors, LatentCoder
+from sccodec.codecs.conceptual.regions import Regions
 from sccodec.entropy.coder import Writer
-from sccodec.entropy.priors import IntegerPriors, LatentCoder
 from sccodec.entropy.tables import scales
-from sccodec.regions import Regions
 from sccodec.training.data import find_split, load_labelled
 
 Floats = NDArray[np.floating[Any]]

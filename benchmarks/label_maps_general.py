@@ -30,7 +30,7 @@ Logits = Callable[[np.ndarray], np.ndarray]
 def installed() -> tuple[Logits, LabelModel]:
     """The installed model's segmenter, uint8 [H, W, 3] -> logits [classes, H/4, W/4], and its label model."""
     from sccodec.bundle import default
-    from sccodec.codecs._conceptual_native import Geometry, Model
+    from sccodec.codecs.conceptual.photographs import Geometry, Model
 
     model = Model(default("conceptual", "general"))
     return lambda image: model.segment(image, Geometry.of(*image.shape[:2])), model.parts.label_model

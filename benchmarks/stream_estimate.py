@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from sccodec import bundle
-from sccodec.codecs._conceptual_faces import Model, Setting, traverse
-from sccodec.entropy.priors import step_factors
-from sccodec.networks.conceptual import ConceptualConfig
+from sccodec.codecs.conceptual.faces import Model, Setting, traverse
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
+from sccodec.codecs.conceptual.priors import step_factors
 from sccodec.networks.label_context import from_state
-from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.training.data import find_split, load_labelled
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors
 from sccodec.training.label_contexts import float_bits

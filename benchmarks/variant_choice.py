@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from sccodec import bundle
-from sccodec.codecs import _conceptual_faces, _conceptual_portrait
+from sccodec.codecs.conceptual import faces, portrait
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -48,20 +48,20 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take one picture of so many")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "variant_choice.json")
     options = parser.parse_args()
-    model = _conceptual_faces.Model(bundle.default("conceptual", "faces"))
+    model = faces.Model(bundle.default("conceptual", "faces"))
 
-    def portrait(picture: np.ndarray) -> bool:
-        return _conceptual_portrait.has_shape(picture) and model.is_portrait(model.prepare(picture))
+    def is_portrait(picture: np.ndarray) -> bool:
+        return portrait.has_shape(picture) and model.is_portrait(model.prepare(picture))
 
     result: dict[str, Any] = {"model": model.bundle.path.name}
     for split in ("train", "val"):
         paths = pictures(options.faces / split)[:: options.every]
-        missed = [p.name for p in paths if not portrait(np.asarray(Image.open(p).convert("RGB")))]
+        missed = [p.name for p in paths if not is_portrait(np.asarray(Image.open(p).convert("RGB")))]
         result[f"faces_{split}"] = {"pictures": len(paths), "missed": len(missed), "names": missed}
     rng = np.random.default_rng(0)
     for folder in options.photos:
         shown = [pair for p in pictures(folder)[:: options.every] for pair in squares(p, rng)]
-        taken = [name for name, picture in shown if portrait(picture)]
+        taken = [name for name, picture in shown if is_portrait(picture)]
         result[folder.name] = {"squares": len(shown), "taken": len(taken), "names": taken}
     options.out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))

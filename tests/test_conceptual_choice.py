@@ -13,10 +13,9 @@ from PIL import Image
 
 import sccodec
 from sccodec import bundle, target
-from sccodec.codecs import _conceptual_faces as faces
-from sccodec.codecs import _conceptual_portrait as portrait
+from sccodec.codecs.conceptual import faces, portrait
 from tests.decode_golden import GOLDEN
-from tests.test_conceptual import picture
+from tests.test_conceptual_faces import picture
 
 ROOT = Path(__file__).parents[1]
 ASTRONAUT = Path(__file__).parent / "pictures" / "astronaut.png"

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
-from sccodec import regions  # noqa: E402
+from sccodec.codecs.conceptual import regions  # noqa: E402
+from sccodec.codecs.conceptual.networks.photographs import GeneralAnalysis, GeneralGenerator  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
-from sccodec.networks.conceptual_general import GeneralAnalysis, GeneralGenerator  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import conceptual_general_export, export  # noqa: E402
 from tests import tiny_general, tiny_hyperprior  # noqa: E402

@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import save_file  # noqa: E402
 
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator  # noqa: E402
+from sccodec.codecs.conceptual.networks.photographs import GeneralConfig  # noqa: E402
 from sccodec.codecs.hyperprior.networks import ANCHORS  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
-from sccodec.networks.conceptual import ConceptualConfig, Generator  # noqa: E402
-from sccodec.networks.conceptual_general import GeneralConfig  # noqa: E402
 from sccodec.training import state  # noqa: E402
 from sccodec.training.recipes import conceptual_general as recipe  # noqa: E402
 from tests import tiny_hyperprior  # noqa: E402

@@ -14,7 +14,7 @@ pytest.importorskip("onnxscript")
 import tiny  # noqa: E402
 from torch import nn  # noqa: E402
 
-from sccodec import regions  # noqa: E402
+from sccodec.codecs.conceptual import regions  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import conceptual_export, export  # noqa: E402

@@ -10,11 +10,11 @@ import pytest
 import sccodec
 from sccodec import bundle, codec, container
 from sccodec.cli import main
-from sccodec.codecs import _conceptual_portrait as portrait
-from sccodec.codecs import conceptual
+from sccodec.codecs.conceptual import portrait
+from sccodec.codecs.conceptual.codec import model_of
 from sccodec.errors import BadInput, BadStream, Corrupt
 from tests.decode_golden import GOLDEN
-from tests.test_conceptual import picture
+from tests.test_conceptual_faces import picture
 
 SPEC = "conceptual:tiny"
 
@@ -32,7 +32,7 @@ def two() -> tuple[bytes, bytes]:
 
 def textures(data: bytes) -> dict[int, np.ndarray]:
     file = container.parse(data)
-    return {n: each.t for n, each in conceptual.model_of(bundle.find(file.tag)).textures(file).items()}
+    return {n: each.t for n, each in model_of(bundle.find(file.tag)).textures(file).items()}
 
 
 def test_one_texture_is_the_other_files_and_the_rest_stays(two: tuple[bytes, bytes]) -> None:

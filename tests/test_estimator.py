@@ -10,12 +10,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("sccodec.training.compressai_priors", exc_type=ImportError)
 
-from sccodec import regions  # noqa: E402
-from sccodec.codecs._conceptual_faces import traverse  # noqa: E402
+from sccodec.codecs.conceptual import regions  # noqa: E402
+from sccodec.codecs.conceptual.faces import traverse  # noqa: E402
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig  # noqa: E402
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior  # noqa: E402
+from sccodec.codecs.conceptual.priors import IntegerPriors, LatentCoder, step_factors  # noqa: E402
 from sccodec.entropy.coder import Reader, Writer  # noqa: E402
-from sccodec.entropy.priors import IntegerPriors, LatentCoder, step_factors  # noqa: E402
-from sccodec.networks.conceptual import ConceptualConfig  # noqa: E402
-from sccodec.networks.priors import DetailPrior, TexturePrior  # noqa: E402
 from sccodec.training import conceptual_export  # noqa: E402
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors  # noqa: E402
 

@@ -16,7 +16,7 @@ from torch import Tensor  # noqa: E402
 
 from sccodec import bundle  # noqa: E402
 from sccodec.codecs.hyperprior import networks as drawn  # noqa: E402
-from sccodec.codecs.hyperprior.coding import (
+from sccodec.codecs.hyperprior.coding import (  # noqa: E402
     LATENT_BITS,
     MEAN_LIMIT,
     MOST_LATENTS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sccodec import regions
+from sccodec.codecs.conceptual import regions
 
 PARENTS = ((), (), (1,), (2, 1), (0,))
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.entropy import tables
-from sccodec.networks.conceptual import ConceptualConfig, Generator, TextureEncoder
 from sccodec.networks.label_context import LabelContext, LabelContextConfig
-from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.training import conceptual_export
 
 CONFIG = ConceptualConfig(

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from sccodec.networks.conceptual_general import GeneralConfig, Painter, TextureFeatures, scales_of
+from sccodec.codecs.conceptual.networks.photographs import GeneralConfig, Painter, TextureFeatures, scales_of
+from sccodec.codecs.conceptual.networks.priors import TexturePrior
 from sccodec.networks.label_context import LabelContext, LabelContextConfig
-from sccodec.networks.priors import TexturePrior
 from sccodec.training import conceptual_general_export
 from tests import tiny, tiny_hyperprior
 

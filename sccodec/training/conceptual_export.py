@@ -13,12 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sccodec import regions
-from sccodec.codecs._conceptual_faces import BITSTREAM, DETAIL_STRIDE
-from sccodec.codecs._conceptual_textures import pool
-from sccodec.entropy import tables
-from sccodec.entropy.integer import IntegerNetwork, quantise
-from sccodec.entropy.priors import (
+from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.faces import BITSTREAM, DETAIL_STRIDE
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
+from sccodec.codecs.conceptual.priors import (
     DETAIL_INPUT_BITS,
     LATENT_BITS,
     OUTPUT_BITS,
@@ -27,10 +26,11 @@ from sccodec.entropy.priors import (
     detail_inputs,
     texture_inputs,
 )
+from sccodec.codecs.conceptual.textures import pool
+from sccodec.entropy import tables
+from sccodec.entropy.integer import IntegerNetwork, quantise
 from sccodec.errors import BadInput
-from sccodec.networks.conceptual import ConceptualConfig, Generator, TextureEncoder
 from sccodec.networks.label_context import LabelContext, from_state, to_label_model
-from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training import export
 from sccodec.training.export import Job, write_bundle

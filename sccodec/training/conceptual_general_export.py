@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sccodec import regions
-from sccodec.codecs._conceptual_native import BITSTREAM
-from sccodec.codecs._conceptual_textures import pool
+from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.networks.photographs import MAP_STRIDE, GeneralAnalysis, GeneralConfig, GeneralGenerator
+from sccodec.codecs.conceptual.networks.priors import TexturePrior
+from sccodec.codecs.conceptual.photographs import BITSTREAM
+from sccodec.codecs.conceptual.priors import PriorModel
+from sccodec.codecs.conceptual.textures import pool
 from sccodec.codecs.hyperprior.networks import Gains, fold
 from sccodec.entropy import tables
-from sccodec.entropy.priors import PriorModel
 from sccodec.errors import BadInput
-from sccodec.networks.conceptual_general import MAP_STRIDE, GeneralAnalysis, GeneralConfig, GeneralGenerator
 from sccodec.networks.label_context import LabelContext, to_label_model
-from sccodec.networks.priors import TexturePrior
 from sccodec.training import export
 from sccodec.training.conceptual_export import hyper_table, integer_texture, rows_job
 from sccodec.training.export import Job, write_bundle

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sccodec import regions
+from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.entropy.tables import SCALE_COUNT, SCALE_RANGE, scale_ratio
-from sccodec.networks.priors import DetailPrior, TexturePrior
 
 LOWEST_SCALE, SCALE_RATIO = SCALE_RANGE[0], scale_ratio()
 

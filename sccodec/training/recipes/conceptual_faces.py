@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sccodec import regions
-from sccodec.codecs._conceptual_faces import traverse
+from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.faces import traverse
+from sccodec.codecs.conceptual.networks.faces import FACE_PARENTS, ConceptualConfig, Generator, TextureEncoder
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.errors import BadInput
 from sccodec.labels import downsample_labels
 from sccodec.metrics.perceptual import LPIPS
-from sccodec.networks.conceptual import FACE_PARENTS, ConceptualConfig, Generator, TextureEncoder
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
-from sccodec.networks.priors import DetailPrior, TexturePrior
 from sccodec.training import conceptual_export
 from sccodec.training import data as faces
 from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, FloatPriors

@@ -21,22 +21,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sccodec import regions
-from sccodec.codecs.hyperprior.coding import traverse
-from sccodec.codecs.hyperprior.networks import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
-from sccodec.entropy.label_choice import cell_evidence, choose
-from sccodec.errors import BadInput
-from sccodec.metrics.perceptual import LPIPS
-from sccodec.networks.conceptual_general import (
+from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.networks.photographs import (
     MAP_STRIDE,
     GeneralConfig,
     Painter,
     TextureFeatures,
     scales_of,
 )
+from sccodec.codecs.conceptual.networks.priors import TexturePrior
+from sccodec.codecs.hyperprior.coding import traverse
+from sccodec.codecs.hyperprior.networks import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
+from sccodec.entropy.label_choice import cell_evidence, choose
+from sccodec.errors import BadInput
+from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
 from sccodec.networks.label_context import from_state
-from sccodec.networks.priors import TexturePrior
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.conceptual_export import describe
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors

@@ -1,12 +1,12 @@
 """The networks of the conceptual codec for any photograph: hyperprior transforms at low rates, and a painter.
 
     x -> g_a (1/8) --+-> texture features -> mean of each region -> t
-                     +-> y (1/16): the coarse layer            (sccodec.codecs.hyperprior.networks)
+                     +-> y (1/16): the coarse layer            (hyperprior/networks.py)
 
     y_hat -> g_s -> features at 1/8 --+-> a coarse picture -------------------------+
     t_hat, labels -> styles ----------+-> painter at 1/8, 1/4, 1/2 -> what it lacks -+-> picture
 
-The painter is the upper part of the generator of sccodec.networks.conceptual: blocks modulated by the style of the
+The painter is the upper part of the generator of faces.py: blocks modulated by the style of the
 region that a pixel lies in, with noise where texture is made. Nothing looks at statistics over space or at positions in
 the picture, so that tiles with a margin paint what the whole would.
 """
@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Modulated, smooth_start
 from sccodec.codecs.hyperprior.networks import Analysis, Block, HyperpriorConfig, ScaledBlock, Synthesis
-from sccodec.networks.conceptual import ConceptualConfig, Modulated, smooth_start
 
 MAP_STRIDE = 16
 """Pixels of a position of the latents, and of a sample of the finest label map."""
@@ -96,7 +96,7 @@ class Painter(nn.Module):
 
     Takes features [B, channels, 2h, 2w]; rows of decoded textures [K, textures] in base units with their labels int64
     [K]; index int64 [B, h, w], the row at every position of the latents; noise planes [1, 1, 4h, 4w], [1, 1, 8h, 8w]
-    and [1, 1, 16h, 16w] (sccodec.regions).
+    and [1, 1, 16h, 16w] (conceptual/regions.py).
     """
 
     def __init__(self, config: GeneralConfig) -> None:

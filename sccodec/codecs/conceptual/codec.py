@@ -1,8 +1,8 @@
 """Conceptual coding with a semantic prior (Chang et al., "Thousand to One", 2021), in two bitstreams.
 
     bitstream  variant          what it takes
-    1          faces            aligned portraits, at one working size (sccodec.codecs._conceptual_faces)
-    2          general          any photograph, at its own size (sccodec.codecs._conceptual_native)
+    1          faces            aligned portraits, at one working size (faces.py)
+    2          general          any photograph, at its own size (photographs.py)
 
     picture -> segmenter -> labels ----------------------+-------------------> labels
        |                                                 |                       |
@@ -23,12 +23,12 @@ from typing import Any, Protocol
 from sccodec import bundle, container
 from sccodec.bundle import Bundle
 from sccodec.codec import Info, Notice, Options, Picture, Spec
-from sccodec.codecs import _conceptual_faces, _conceptual_native, _conceptual_portrait
-from sccodec.codecs._conceptual_textures import Encoder, Texture
+from sccodec.codecs.conceptual import faces, photographs, portrait
+from sccodec.codecs.conceptual.textures import Encoder, Texture
 from sccodec.container import Container
 from sccodec.errors import BadInput, BadStream, ModelMismatch, ModelNotFound
 
-BITSTREAM = _conceptual_native.BITSTREAM
+BITSTREAM = photographs.BITSTREAM
 """The latest."""
 PORTRAITS, PHOTOGRAPHS = "faces", "general"
 """The variants of which the picture decides where none is asked for, and both are installed."""
@@ -65,10 +65,10 @@ class Model(Protocol):
 
 def model_of(opened: Bundle) -> Model:
     """The model in a file; raises ModelMismatch for one of another bitstream."""
-    if opened.bitstream == _conceptual_faces.BITSTREAM:
-        return _conceptual_faces.Model(opened)
-    if opened.bitstream == _conceptual_native.BITSTREAM:
-        return _conceptual_native.Model(opened)
+    if opened.bitstream == faces.BITSTREAM:
+        return faces.Model(opened)
+    if opened.bitstream == photographs.BITSTREAM:
+        return photographs.Model(opened)
     raise ModelMismatch(
         f"{opened.path} is of bitstream version {opened.bitstream}, this sccodec reads up to {BITSTREAM}: "
         "update sccodec"
@@ -138,7 +138,7 @@ class Conceptual:
 
 def choose_variant(image: Picture, portraits: Model, photographs: Model, notice: Notice) -> Encoder:
     """The encoder of the model that suits the picture; notice says which, and how to have the other."""
-    if isinstance(portraits, _conceptual_faces.Model) and _conceptual_portrait.has_shape(image):
+    if isinstance(portraits, faces.Model) and portrait.has_shape(image):
         prepared = portraits.prepare(image)
         if portraits.is_portrait(prepared):
             notice(f"an aligned portrait: variant {PORTRAITS}; conceptual:{PHOTOGRAPHS} forces the other")

@@ -26,11 +26,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from sccodec import container, regions
+from sccodec import container
 from sccodec.bundle import Bundle
 from sccodec.codec import Notice, Picture
-from sccodec.codecs import _conceptual_portrait
-from sccodec.codecs._conceptual_textures import (
+from sccodec.codecs.conceptual import portrait, regions
+from sccodec.codecs.conceptual.priors import LATENT_BITS, STEP_LIMIT, IntegerPriors, LatentCoder, PriorModel
+from sccodec.codecs.conceptual.regions import Regions
+from sccodec.codecs.conceptual.textures import (
     Encoder,
     Floats,
     Ints,
@@ -46,9 +48,7 @@ from sccodec.codecs._conceptual_textures import (
 from sccodec.container import Container
 from sccodec.entropy import label_choice, labelmap
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
-from sccodec.entropy.priors import LATENT_BITS, STEP_LIMIT, IntegerPriors, LatentCoder, PriorModel
 from sccodec.errors import Corrupt, ModelMismatch
-from sccodec.regions import Regions
 
 BITSTREAM = 1
 FACTORS = (8, 4, 2)  # pixels of the working size to a sample of the label map
@@ -269,15 +269,15 @@ class Model:
 
     def is_portrait(self, prepared: Prepared) -> bool:
         """Whether the labels are those of an aligned portrait, and no stranger than a portrait's are to their model."""
-        if not self.label_names() or not _conceptual_portrait.is_aligned(prepared.logits.argmax(0)):
+        if not self.label_names() or not portrait.is_aligned(prepared.logits.argmax(0)):
             return False
         labels = choose_labels(prepared.logits, self.map_shape(Setting.of_quality(None)))
         bits = label_choice.sample_bits(labels, self.label_model).sum()
-        return bool(bits <= _conceptual_portrait.MOST_BITS)
+        return bool(bits <= portrait.MOST_BITS)
 
     def label_names(self) -> tuple[str, ...]:
         """Names of the classes, by number, where they have such."""
-        names = _conceptual_portrait.LABELS
+        names = portrait.LABELS
         return names if self.priors.classes == len(names) else ()
 
     def textures(self, file: Container) -> dict[int, Texture]:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sccodec.networks.conceptual import ConceptualConfig
-from sccodec.regions import GRID
+from sccodec.codecs.conceptual.networks.faces import ConceptualConfig
+from sccodec.codecs.conceptual.regions import GRID
 
 POSITIONS = GRID**2
 UNIT_SCALE = 22.0  # the row of the scale table whose scale is about 1

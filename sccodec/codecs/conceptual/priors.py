@@ -1,6 +1,6 @@
 """The priors of the conceptual codec in integers: what Writer and Reader drive the traversal with.
 
-The float forms, which training uses, stand in sccodec.networks.priors. Fixed point here: latents and means have 4
+The float forms, which training uses, stand in networks/priors.py. Fixed point here: latents and means have 4
 fractional bits and are counted in quantisation steps; networks see them in base units (a step of exponent 0), which
 one integer multiplication gives. A step is a power of the scale table's ratio, so that it moves rows of the table by
 whole numbers.
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sccodec.codecs.conceptual.regions import GRID, Regions, cell_positions, cell_weights
 from sccodec.entropy.coder import Coder
 from sccodec.entropy.integer import IntegerNetwork
 from sccodec.entropy.tables import SCALE_COUNT, Table, scale_ratio
-from sccodec.regions import GRID, Regions, cell_positions, cell_weights
 
 LATENT_BITS = 4  # fractional bits of decoded latents and means
 TEXTURE_INPUT_BITS = 4

@@ -15,11 +15,10 @@ import pytest
 
 import sccodec
 from sccodec import bundle, codec, container
-from sccodec.codecs import _conceptual_faces as faces
-from sccodec.codecs import _conceptual_textures as textures
-from sccodec.codecs import conceptual
+from sccodec.codecs.conceptual import BITSTREAM, faces, textures
+from sccodec.codecs.conceptual.codec import model_of
+from sccodec.codecs.conceptual.priors import step_factors
 from sccodec.entropy.integer import IntegerNetwork, Layer
-from sccodec.entropy.priors import step_factors
 from sccodec.errors import BadStream, Corrupt, Desync, ModelMismatch
 from tests.decode_golden import GOLDEN
 
@@ -106,9 +105,9 @@ def test_a_perturbed_prior_is_noticed() -> None:
 
 def test_a_model_of_another_bitstream_is_refused() -> None:
     opened = copy.copy(bundle.default("conceptual", "tiny"))
-    opened.bitstream = conceptual.BITSTREAM + 1
+    opened.bitstream = BITSTREAM + 1
     with pytest.raises(ModelMismatch, match="update sccodec"):
-        conceptual.model_of(opened)
+        model_of(opened)
 
 
 @pytest.mark.parametrize("config", [{}, {"working_size": "wide"}, {"working_size": 64, "classes": None}, []])
@@ -116,7 +115,7 @@ def test_a_model_without_its_configuration_is_refused(config: object) -> None:
     opened = copy.copy(bundle.default("conceptual", "tiny"))
     opened.config = config
     with pytest.raises(ModelMismatch, match="configuration"):
-        conceptual.model_of(opened)
+        model_of(opened)
 
 
 def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +135,7 @@ SCRIPT = """
 import hashlib, sys
 import numpy as np
 from sccodec import bundle, container
-from sccodec.codecs.conceptual import model_of
+from sccodec.codecs.conceptual.codec import model_of
 file = container.parse(open(sys.argv[1], "rb").read())
 got = model_of(bundle.find(file.tag)).read(file)
 arrays = (got.found.index, got.t, got.detail)
@@ -199,7 +198,7 @@ def test_labels_are_chosen_by_average_probability_and_by_interpolation() -> None
 
 
 def test_pooling_averages_each_region() -> None:
-    from sccodec import regions
+    from sccodec.codecs.conceptual import regions
 
     maps = np.array([[[0, 1], [1, 1]]], np.uint8)
     found = regions.find_regions(maps, ((), ()))

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sccodec.codecs.conceptual.priors import IntegerPriors, LatentCoder, PriorModel
+from sccodec.codecs.conceptual.regions import Regions
 from sccodec.engine import Runner
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Int32, Reader, Writer
-from sccodec.entropy.priors import IntegerPriors, LatentCoder, PriorModel
 from sccodec.entropy.tables import Table
 from sccodec.errors import BadInput
-from sccodec.regions import Regions
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[Any]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import sccodec
-from sccodec import bundle, codec, container, regions
-from sccodec.codecs import _conceptual_native as native
-from sccodec.codecs import conceptual
-from sccodec.entropy.priors import step_factors
+from sccodec import bundle, codec, container
+from sccodec.codecs.conceptual import photographs, regions
+from sccodec.codecs.conceptual.codec import model_of
+from sccodec.codecs.conceptual.priors import step_factors
 from sccodec.errors import BadInput, BadStream, ModelMismatch
 from tests.decode_golden import GOLDEN
 
@@ -27,14 +27,14 @@ def toy_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def model() -> native.Model:
-    return native.Model(bundle.default("conceptual", "tiny_general"))
+def model() -> photographs.Model:
+    return photographs.Model(bundle.default("conceptual", "tiny_general"))
 
 
 @pytest.fixture
 def small_maps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Maps that grow to 100x100 pixels only, so that small pictures have scales of large ones."""
-    monkeypatch.setattr(native, "MAP_PIXELS", 100 * 100)
+    monkeypatch.setattr(photographs, "MAP_PIXELS", 100 * 100)
     yield
 
 
@@ -61,9 +61,9 @@ def test_files_decode_to_their_size_and_write_the_same_bytes_twice(
     assert decoded.shape == image.shape and decoded.dtype == np.uint8
 
 
-def test_what_is_read_is_what_was_written(model: native.Model) -> None:
+def test_what_is_read_is_what_was_written(model: photographs.Model) -> None:
     image, level = picture(200, 310), 200
-    geometry = native.Geometry.of(*image.shape[:2])
+    geometry = photographs.Geometry.of(*image.shape[:2])
     labels = model.choose_map(model.evidence(image, geometry), level)
     found = regions.find_regions(labels[None], model.parts.priors.parents)
     t, y = model.analyse(image, geometry, found, level)
@@ -72,7 +72,7 @@ def test_what_is_read_is_what_was_written(model: native.Model) -> None:
     file = container.Container(model.bundle.tag, 310, 200, level, payload)
     got = model.read(file)
     assert np.array_equal(got.labels, labels) and np.array_equal(model.labels(file), labels)
-    half_step = step_factors(native.TEXTURE_EXPONENT)[0] / 512
+    half_step = step_factors(photographs.TEXTURE_EXPONENT)[0] / 512
     assert np.abs(got.t - t).max() <= half_step + 2 / 16
     assert got.y_hat is not None
     error = np.abs(got.y_hat / 16 - y)
@@ -80,7 +80,7 @@ def test_what_is_read_is_what_was_written(model: native.Model) -> None:
     assert sum(got.reader.bits.values()) / 8 <= len(payload) + 1
 
 
-def test_the_lowest_quality_has_no_coarse_layer(model: native.Model) -> None:
+def test_the_lowest_quality_has_no_coarse_layer(model: photographs.Model) -> None:
     image = picture(100, 100)
     lowest, next_one = (sccodec.info(sccodec.encode(image, SPEC, q)) for q in (0, 0.4))
     assert [name for name, _ in lowest.sections] == ["labels", "hyper", "textures"]
@@ -99,11 +99,11 @@ def test_info_adds_up() -> None:
 
 @pytest.mark.parametrize("quality", [0.0, 60.0])
 @pytest.mark.usefixtures("small_maps")
-def test_tiles_leave_no_trace(model: native.Model, quality: float) -> None:
+def test_tiles_leave_no_trace(model: photographs.Model, quality: float) -> None:
     """Neither in the file nor in the picture, with maps coarser than the latents too."""
     image = picture(230, 420)
     data = model.encoder(image, pytest.fail)(quality)
-    tiled = native.Model(model.bundle, tile=5)
+    tiled = photographs.Model(model.bundle, tile=5)
     assert sccodec.info(data).details["map_scale"] == 64
     assert model.parts.margins[1] > 0 and -(-420 // 16) > 3 * 5
     again = tiled.encoder(image, pytest.fail)(quality)
@@ -113,27 +113,27 @@ def test_tiles_leave_no_trace(model: native.Model, quality: float) -> None:
     assert (difference > 1).mean() <= 0.001
 
 
-def test_a_margin_too_small_would_be_seen(model: native.Model) -> None:
+def test_a_margin_too_small_would_be_seen(model: photographs.Model) -> None:
     """The test above could fail."""
     image = picture(230, 420)
     file = container.parse(model.encoder(image, pytest.fail)(60))
-    tiled = native.Model(model.bundle, tile=5)
-    tiled.parts = native.Parts(
+    tiled = photographs.Model(model.bundle, tile=5)
+    tiled.parts = photographs.Parts(
         model.parts.priors, model.parts.coarse, model.parts.label_model, (model.parts.margins[0], 0)
     )
     assert (np.abs(model.decode(file).astype(int) - tiled.decode(file)) > 1).mean() > 0.001
 
 
 def test_maps_stop_growing() -> None:
-    assert native.Geometry.of(512, 768) == native.Geometry(32, 48, 0)
-    assert native.Geometry.of(512, 768).map_shape == (32, 48)
-    assert native.Geometry.of(1024, 1536).k == 0 and native.Geometry.of(1040, 1536).k == 1
-    assert native.Geometry.of(4000, 6000) == native.Geometry(250, 375, 2)
-    assert native.Geometry.of(4000, 6000).map_shape == (63, 94)
+    assert photographs.Geometry.of(512, 768) == photographs.Geometry(32, 48, 0)
+    assert photographs.Geometry.of(512, 768).map_shape == (32, 48)
+    assert photographs.Geometry.of(1024, 1536).k == 0 and photographs.Geometry.of(1040, 1536).k == 1
+    assert photographs.Geometry.of(4000, 6000) == photographs.Geometry(250, 375, 2)
+    assert photographs.Geometry.of(4000, 6000).map_shape == (63, 94)
     for height, width in ((1, 1), (1, 1 << 20), (1 << 14, 1 << 14), (4001, 5999)):
-        geometry = native.Geometry.of(height, width)
+        geometry = photographs.Geometry.of(height, width)
         rows, columns = geometry.map_shape
-        assert geometry.h * geometry.w * 256 <= native.MAP_PIXELS << 2 * geometry.k
+        assert geometry.h * geometry.w * 256 <= photographs.MAP_PIXELS << 2 * geometry.k
         assert rows << geometry.k >= geometry.h > (rows - 1) << geometry.k
         assert columns << geometry.k >= geometry.w > (columns - 1) << geometry.k
 
@@ -141,25 +141,25 @@ def test_maps_stop_growing() -> None:
 @pytest.mark.usefixtures("small_maps")
 def test_the_working_picture_is_of_means_with_repeated_edges() -> None:
     image = picture(150, 333)
-    geometry = native.Geometry.of(150, 333)
+    geometry = photographs.Geometry.of(150, 333)
     assert geometry.k == 2
     padded = np.pad(image, ((0, 192 - 150), (0, 384 - 333), (0, 0)), mode="edge") / 255.0
     means = padded.reshape(48, 4, 96, 4, 3).mean((1, 3)).transpose(2, 0, 1)
-    working = native.working_picture(image, geometry)
+    working = photographs.working_picture(image, geometry)
     assert working.shape == (1, 3, 48, 96) and np.abs(working[0] - means).max() < 1e-6
-    whole = native.working_picture(picture(40, 30), native.Geometry.of(40, 30))
+    whole = photographs.working_picture(picture(40, 30), photographs.Geometry.of(40, 30))
     assert whole.shape == (1, 3, 48, 32)
     assert np.array_equal(np.rint(whole[0, :, :40, :30] * 255).transpose(1, 2, 0), picture(40, 30))
 
 
 @pytest.mark.usefixtures("small_maps")
-def test_textures_are_means_over_their_regions(model: native.Model) -> None:
+def test_textures_are_means_over_their_regions(model: photographs.Model) -> None:
     """Against the features of the whole picture at once."""
     image = picture(150, 333)
-    geometry = native.Geometry.of(150, 333)
+    geometry = photographs.Geometry.of(150, 333)
     labels = np.random.default_rng(0).integers(0, 5, geometry.map_shape).astype(np.uint8)
     found = regions.find_regions(labels[None], model.parts.priors.parents)
-    t, _ = native.Model(model.bundle, tile=4).analyse(image, geometry, found, 128)
+    t, _ = photographs.Model(model.bundle, tile=4).analyse(image, geometry, found, 128)
     latents = model.latents(128)
     padded = np.pad(image, ((0, 10), (0, 3), (0, 0)), mode="edge")
     inputs = {"image": padded[None], "factor": latents.vector("analysis"), "gain": latents.vector("gain")}
@@ -169,7 +169,7 @@ def test_textures_are_means_over_their_regions(model: native.Model) -> None:
         assert np.allclose(features[0][:, spread == label].mean(1), t[row], atol=1e-4)
 
 
-def test_textures_change_places_and_the_coarse_layer_stays(model: native.Model) -> None:
+def test_textures_change_places_and_the_coarse_layer_stays(model: photographs.Model) -> None:
     files = [sccodec.encode(picture(100, 150, seed), SPEC, q) for seed, q in ((1, 70), (2, 20))]
     here, there = (model.read(container.parse(data)) for data in files)
     mine, theirs = int(here.found.labels[0]), int(there.found.labels[-1])
@@ -222,4 +222,4 @@ def test_a_model_without_its_configuration_is_refused(missing: str) -> None:
     opened = copy.copy(bundle.default("conceptual", "tiny_general"))
     opened.config = {k: v for k, v in opened.config.items() if k != missing}
     with pytest.raises(ModelMismatch, match="configuration"):
-        conceptual.model_of(opened)
+        model_of(opened)

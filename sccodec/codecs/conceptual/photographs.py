@@ -31,10 +31,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sccodec import container, regions
+from sccodec import container
 from sccodec.bundle import Bundle
 from sccodec.codec import Notice, Picture
-from sccodec.codecs._conceptual_textures import (
+from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.priors import LATENT_BITS, IntegerPriors, LatentCoder, PriorModel
+from sccodec.codecs.conceptual.regions import Regions
+from sccodec.codecs.conceptual.textures import (
     Encoder,
     Floats,
     Ints,
@@ -50,9 +53,7 @@ from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE, HyperpriorM
 from sccodec.container import Container
 from sccodec.entropy import label_choice, labelmap
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
-from sccodec.entropy.priors import LATENT_BITS, IntegerPriors, LatentCoder, PriorModel
 from sccodec.errors import ModelMismatch
-from sccodec.regions import Regions
 
 BITSTREAM = 2
 DEFAULT_QUALITY = 45.0
