@@ -27,8 +27,8 @@ import numpy as np
 from PIL import Image
 
 from sccodec.entropy.coder import Reader, Writer
-from sccodec.entropy.labelmap import LabelModel, code
-from sccodec.labels import pyramid
+from sccodec.labels.coding import LabelModel, code
+from sccodec.labels.maps import pyramid
 
 SIZES = (256, 128, 64, 32)
 CLASSES = 19

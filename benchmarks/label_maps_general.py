@@ -3,7 +3,7 @@
     python benchmarks/label_maps_general.py --kodak DIR [--flif COMMAND] [--model FILE.npz --segmenter CHECKPOINT.pt]
         [--out RESULTS.json]
 
-DIR holds the Kodak pictures as PNG files. Maps are those that entropy.label_choice makes of the segmenter's logits,
+DIR holds the Kodak pictures as PNG files. Maps are those that labels.choice makes of the segmenter's logits,
 one sample for 16x16 pixels, and the likeliest class of each sample (``likeliest``). Segmenter and label model are the
 installed conceptual:general model's, or those of a training. FLIF as in label_maps.py.
 """
@@ -20,8 +20,8 @@ import numpy as np
 from label_maps import coders_beside, load_model, ours
 from measuring import pictures_in, read_picture
 
-from sccodec.entropy.label_choice import cell_evidence, choose, connected, strength_of
-from sccodec.entropy.labelmap import LabelModel
+from sccodec.labels.choice import cell_evidence, choose, connected, strength_of
+from sccodec.labels.coding import LabelModel
 
 STRENGTHS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 Logits = Callable[[np.ndarray], np.ndarray]

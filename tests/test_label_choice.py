@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from sccodec.entropy import label_choice
 from sccodec.entropy.coder import Writer
-from sccodec.entropy.label_choice import cell_evidence, choose, connected, sample_bits, strength_of
-from sccodec.entropy.labelmap import LabelModel, code
 from sccodec.errors import BadInput
+from sccodec.labels import choice
+from sccodec.labels.choice import cell_evidence, choose, connected, sample_bits, strength_of
+from sccodec.labels.coding import LabelModel, code
 
 CLASSES = 5
 
@@ -85,7 +85,7 @@ def test_the_label_model_has_the_last_word(model: LabelModel) -> None:
             writer = Writer()
             code(writer, "labels", labels, labels.shape, model)
             given_up = evidence.max(0) - np.take_along_axis(evidence, labels[None].astype(int), 0)[0]
-            price = label_choice.PRICE * np.unique(labels).size
+            price = choice.PRICE * np.unique(labels).size
             costs[name] = given_up.sum() / math.log(2) + strength * (writer.bits["labels"] + price)
         assert costs["found"] <= costs["guessed"] + 1e-3
 

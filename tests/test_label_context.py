@@ -10,9 +10,9 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from sccodec.entropy.labelmap import LabelModel  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
-from sccodec.networks.label_context import LabelContext, LabelContextConfig, to_label_model  # noqa: E402
+from sccodec.labels.coding import LabelModel  # noqa: E402
+from sccodec.networks.labels import LabelContext, LabelContextConfig, to_label_model  # noqa: E402
 from sccodec.training.label_contexts import coded_bits, float_bits, sample  # noqa: E402
 from sccodec.training.loop import Options, train  # noqa: E402
 from sccodec.training.recipes import labels_faces  # noqa: E402

@@ -10,8 +10,8 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from sccodec.entropy.labelmap import LabelModel  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
+from sccodec.labels.coding import LabelModel  # noqa: E402
 from sccodec.networks.backbone import Backbone  # noqa: E402
 from sccodec.training import clusters  # noqa: E402
 from sccodec.training.clusters import Clusters, class_colours, k_means  # noqa: E402

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.entropy import tables
-from sccodec.networks.label_context import LabelContext, LabelContextConfig
+from sccodec.networks.labels import LabelContext, LabelContextConfig
 from sccodec.training import conceptual_export
 
 CONFIG = ConceptualConfig(

@@ -11,7 +11,7 @@ from torch import nn
 
 from sccodec.codecs.conceptual.networks.photographs import GeneralConfig, Painter, TextureFeatures, scales_of
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
-from sccodec.networks.label_context import LabelContext, LabelContextConfig
+from sccodec.networks.labels import LabelContext, LabelContextConfig
 from sccodec.training import conceptual_general_export
 from tests import tiny, tiny_hyperprior
 

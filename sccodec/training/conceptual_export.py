@@ -30,7 +30,7 @@ from sccodec.codecs.conceptual.textures import pool
 from sccodec.entropy import tables
 from sccodec.entropy.integer import IntegerNetwork, quantise
 from sccodec.errors import BadInput
-from sccodec.networks.label_context import LabelContext, from_state, to_label_model
+from sccodec.networks.labels import LabelContext, from_state, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training import export
 from sccodec.training.export import Job, write_bundle

@@ -21,7 +21,7 @@ from sccodec.codecs.conceptual.textures import pool
 from sccodec.codecs.hyperprior.networks import Gains, fold
 from sccodec.entropy import tables
 from sccodec.errors import BadInput
-from sccodec.networks.label_context import LabelContext, to_label_model
+from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.training import export
 from sccodec.training.conceptual_export import hyper_table, integer_texture, rows_job
 from sccodec.training.export import Job, write_bundle

@@ -11,16 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sccodec.entropy import label_features as features
 from sccodec.entropy.coder import Writer
-from sccodec.entropy.labelmap import LabelModel, code
-from sccodec.networks.label_context import (
-    CALIBRATION,
-    LabelContext,
-    LabelContextConfig,
-    from_state,
-    to_label_model,
-)
+from sccodec.labels import features
+from sccodec.labels.coding import LabelModel, code
+from sccodec.networks.labels import CALIBRATION, LabelContext, LabelContextConfig, from_state, to_label_model
 from sccodec.training.loop import Clock, device, load_average, sync_gradients
 
 # Inside a region nearly every sample follows from its neighbours: one in this many is drawn, with this weight.

@@ -46,9 +46,9 @@ from sccodec.codecs.conceptual.textures import (
     traverse_textures,
 )
 from sccodec.container import Container
-from sccodec.entropy import label_choice, labelmap
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.errors import Corrupt, ModelMismatch
+from sccodec.labels import choice, coding
 
 BITSTREAM = 1
 FACTORS = (8, 4, 2)  # pixels of the working size to a sample of the label map
@@ -137,7 +137,7 @@ class Model:
             self.priors = PriorModel.from_arrays(opened.arrays("tables.") | opened.arrays("integer."), self.config)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelMismatch(f"{opened.path} has no configuration that can be used: {error}") from error
-        self.label_model = labelmap.LabelModel.from_arrays(opened.arrays("labels."), "labels")
+        self.label_model = coding.LabelModel.from_arrays(opened.arrays("labels."), "labels")
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -228,7 +228,7 @@ class Model:
     def code_labels(
         self, coder: Coder, setting: Setting, labels: npt.NDArray[np.uint8] | None
     ) -> npt.NDArray[np.uint8]:
-        return labelmap.code(coder, "labels", labels, self.map_shape(setting), self.label_model)
+        return coding.code(coder, "labels", labels, self.map_shape(setting), self.label_model)
 
     def read(self, file: Container) -> Decoded:
         setting = Setting.from_byte(file.params)
@@ -272,7 +272,7 @@ class Model:
         if not self.label_names() or not portrait.is_aligned(prepared.logits.argmax(0)):
             return False
         labels = choose_labels(prepared.logits, self.map_shape(Setting.of_quality(None)))
-        bits = label_choice.sample_bits(labels, self.label_model).sum()
+        bits = choice.sample_bits(labels, self.label_model).sum()
         return bool(bits <= portrait.MOST_BITS)
 
     def label_names(self) -> tuple[str, ...]:

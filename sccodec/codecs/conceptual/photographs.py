@@ -51,9 +51,9 @@ from sccodec.codecs.conceptual.textures import (
 from sccodec.codecs.hyperprior.codec import TILE, Latents, pixels_around, widen
 from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE, HyperpriorModel, tiles
 from sccodec.container import Container
-from sccodec.entropy import label_choice, labelmap
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.errors import ModelMismatch
+from sccodec.labels import choice, coding
 
 BITSTREAM = 2
 DEFAULT_QUALITY = 45.0
@@ -98,7 +98,7 @@ class Parts:
 
     priors: PriorModel
     coarse: HyperpriorModel
-    label_model: labelmap.LabelModel
+    label_model: coding.LabelModel
     margins: tuple[int, int]
 
 
@@ -112,7 +112,7 @@ def parts_of(opened: Bundle) -> Parts:
         return Parts(
             PriorModel.from_arrays(arrays, config),
             HyperpriorModel.from_arrays(arrays, config["coarse"]),
-            labelmap.LabelModel.from_arrays(opened.arrays("labels."), "labels"),
+            coding.LabelModel.from_arrays(opened.arrays("labels."), "labels"),
             (analysis, generator),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -169,12 +169,12 @@ class Model:
     def evidence(self, image: Picture, geometry: Geometry) -> npt.NDArray[np.float32]:
         """Log-probabilities [classes, rows, columns] of the label map's samples."""
         (logits,) = self.bundle.network("segmenter").run({"image": working_picture(image, geometry)})
-        return label_choice.cell_evidence(logits[0])
+        return choice.cell_evidence(logits[0])
 
     def choose_map(self, evidence: npt.NDArray[np.float32], level: int) -> npt.NDArray[np.uint8]:
         """By rate: the lower the quality, the fewer regions."""
-        strength = label_choice.strength_of(100 * level / QUALITY_LEVELS)
-        return label_choice.choose(evidence, self.parts.label_model, strength)
+        strength = choice.strength_of(100 * level / QUALITY_LEVELS)
+        return choice.choose(evidence, self.parts.label_model, strength)
 
     def analyse(
         self, image: Picture, geometry: Geometry, found: Regions, level: int
@@ -232,7 +232,7 @@ class Model:
     def code_labels(
         self, coder: Coder, geometry: Geometry, labels: npt.NDArray[np.uint8] | None
     ) -> npt.NDArray[np.uint8]:
-        return labelmap.code(coder, "labels", labels, geometry.map_shape, self.parts.label_model)
+        return coding.code(coder, "labels", labels, geometry.map_shape, self.parts.label_model)
 
     def read(self, file: Container) -> Decoded:
         geometry = Geometry.of(file.height, file.width)

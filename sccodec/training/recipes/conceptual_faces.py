@@ -22,7 +22,7 @@ from sccodec.codecs.conceptual.faces import traverse
 from sccodec.codecs.conceptual.networks.faces import FACE_PARENTS, ConceptualConfig, Generator, TextureEncoder
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.errors import BadInput
-from sccodec.labels import downsample_labels
+from sccodec.labels.maps import downsample_labels
 from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
 from sccodec.training import conceptual_export

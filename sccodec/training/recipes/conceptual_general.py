@@ -32,11 +32,11 @@ from sccodec.codecs.conceptual.networks.photographs import (
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
 from sccodec.codecs.hyperprior.coding import traverse
 from sccodec.codecs.hyperprior.networks import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
-from sccodec.entropy.label_choice import cell_evidence, choose
 from sccodec.errors import BadInput
+from sccodec.labels.choice import cell_evidence, choose
 from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
-from sccodec.networks.label_context import from_state
+from sccodec.networks.labels import from_state
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.conceptual_export import describe
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors

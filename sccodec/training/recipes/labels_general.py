@@ -1,6 +1,6 @@
 """``sccodec train labels-general``: the context model of the label-map coder, on maps of photographs.
 
-The maps are what ``entropy.label_choice`` makes of a trained segmenter's logits, which ``--init`` names: in varying
+The maps are what ``labels.choice`` makes of a trained segmenter's logits, which ``--init`` names: in varying
 strength, so that the model knows maps of few regions and of many.
 """
 
@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sccodec.entropy.label_choice import cell_evidence, choose
 from sccodec.errors import BadInput
-from sccodec.networks.label_context import LabelContext, to_label_model
+from sccodec.labels.choice import cell_evidence, choose
+from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.clusters import CELL, class_colours
 from sccodec.training.label_contexts import ContextTask, LabelMap, coded_bits, export_model, float_bits

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sccodec.entropy import label_features as features
 from sccodec.entropy.coder import Coder
 from sccodec.entropy.integer import IntegerNetwork, Layer, activate
-from sccodec.entropy.label_features import Surroundings, Waves
 from sccodec.errors import BadInput, ModelMismatch
+from sccodec.labels import features
+from sccodec.labels.features import Surroundings, Waves
 
 TOTAL_BITS = 20
 # Logits count 1/64 of a bit; 2^-24 and below is as good as nothing, the floor of 1 takes over.

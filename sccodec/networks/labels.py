@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sccodec.entropy import label_features as features
 from sccodec.entropy.integer import LIMIT, quantise, room
-from sccodec.entropy.labelmap import LOGIT_BITS, LabelModel, exp_table
+from sccodec.labels import features
+from sccodec.labels.coding import LOGIT_BITS, LabelModel, exp_table
 
 SLOPE = 1 / 8
 CALIBRATION = 4096

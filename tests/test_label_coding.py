@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sccodec.entropy import label_features as features
 from sccodec.entropy.coder import Reader, Writer
-from sccodec.entropy.label_features import Surroundings, Waves
-from sccodec.entropy.labelmap import LabelModel, code
 from sccodec.errors import BadInput, BadStream, ModelMismatch
-from sccodec.labels import downsample_labels, pyramid
+from sccodec.labels import features
+from sccodec.labels.coding import LabelModel, code
+from sccodec.labels.features import Surroundings, Waves
+from sccodec.labels.maps import downsample_labels, pyramid
 
 
 def blocky(rng: np.random.Generator, shape: tuple[int, int], classes: int) -> np.ndarray:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sccodec.entropy import label_features as features
 from sccodec.entropy.coder import Writer
-from sccodec.entropy.labelmap import LabelModel, code
 from sccodec.errors import BadInput
+from sccodec.labels import features
+from sccodec.labels.coding import LabelModel, code
 
 EDGE_BITS, REGION_BITS = 1.2, 9.0
 """About what the label model takes for a pair of neighbours that differ, and for a connected region."""
