@@ -30,7 +30,7 @@ from typing import Any
 from measuring import RESULTS, environment, last_line, write_json
 from PIL import Image
 
-from sccodec.report import rows
+from sccodec.report import results
 from sccodec.report.curves import split
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -135,7 +135,7 @@ def make_page(rows_file: Path, options: argparse.Namespace, page: Path) -> None:
 
 
 def counts(rows_file: Path) -> dict[str, Any]:
-    found = rows.read([rows_file]).rows
+    found = results.read([rows_file]).rows
     return {
         "rows": len(found),
         "pictures": len({row.sha256 for row in found}),

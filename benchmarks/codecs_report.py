@@ -22,10 +22,9 @@ import numpy as np
 from measuring import RESULTS, write_json
 from numpy.typing import NDArray
 
-from sccodec.bench import bdrate
-from sccodec.report import curves, rows
+from sccodec.report import bdrate, curves, results
 from sccodec.report.curves import Group, Point, Series
-from sccodec.report.rows import METRICS
+from sccodec.report.results import METRICS
 
 DATASETS = {"kodak": "rows_kodak.jsonl", "faces": "rows_faces.jsonl"}
 ANCHORS = ("jpeg", "bpg")
@@ -52,7 +51,7 @@ RatePsnr = Sequence[tuple[float, float]]
 
 def one_dataset(path: Path) -> Group:
     """The rows of one data set; SystemExit where a row failed, is damaged, or where a codec has several curves."""
-    found = rows.read([path])
+    found = results.read([path])
     if found.failures or found.damaged:
         raise SystemExit(f"{path.name}: {len(found.failures)} rows failed, {len(found.damaged)} are damaged")
     groups = curves.groups(found)
@@ -89,7 +88,7 @@ def mean_point(point: Point) -> dict[str, Any]:
 def costs(series: Series) -> dict[str, Any]:
     """Medians over the pictures at the setting nearest to TYPICAL_BPP; the most memory of any picture there."""
     point = min(series.points, key=lambda p: abs(math.log(mean_bpp(p) / TYPICAL_BPP)))
-    of = {key: [row.figures[key] for row in point.rows.values() if key in row.figures] for key in rows.COSTS}
+    of = {key: [row.figures[key] for row in point.rows.values() if key in row.figures] for key in results.COSTS}
     return {
         "spec": point.spec,
         "bpp": round(mean_bpp(point), 4),

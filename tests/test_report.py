@@ -18,15 +18,14 @@ import pytest
 from report_rows import PICTURES, curve, row, write
 
 from sccodec import image
-from sccodec.bench import bdrate
 from sccodec.bench import rows as bench_rows
 from sccodec.cli import main
 from sccodec.errors import BadInput
-from sccodec.report import chosen, codec_compare, page, plot, reference, tables, words
+from sccodec.report import bdrate, chosen, codec_compare, page, plot, reference, tables, words
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, groups, mean, shared, split
 from sccodec.report.curves import curve as curve_of
-from sccodec.report.rows import COSTS, METRICS, Results, read, sort
+from sccodec.report.results import COSTS, METRICS, Results, read, sort
 
 needs_bjontegaard = pytest.mark.skipif(
     importlib.util.find_spec("bjontegaard") is None, reason="bjontegaard is not installed"

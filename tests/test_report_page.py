@@ -14,9 +14,8 @@ from report_rows import PICTURES, curve, row
 from test_report import sorted_rows
 
 from sccodec import image
-from sccodec.bench import bdrate
 from sccodec.codec import DEFAULT_OPTIONS, Picture
-from sccodec.report import gallery, page, reference, words
+from sccodec.report import bdrate, gallery, page, reference, words
 from sccodec.report.curves import groups
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

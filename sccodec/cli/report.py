@@ -17,7 +17,7 @@ from sccodec.errors import BadInput
 if TYPE_CHECKING:
     from sccodec.codec import Options
     from sccodec.report.curves import Group
-    from sccodec.report.rows import Results
+    from sccodec.report.results import Results
 
 FORMATS = ("html", "md", "csv", "png")
 MOST_DAMAGED = 20
@@ -142,9 +142,10 @@ def output_of(
 
 def read_results(results: Sequence[str]) -> Results:
     """The rows; damaged lines are named on standard error."""
-    from sccodec.report import rows, words
+    from sccodec.report import words
+    from sccodec.report.results import read as read_rows
 
-    read = rows.read([Path(name) for name in results])
+    read = read_rows([Path(name) for name in results])
     reporter = Reporter()
     for line in read.damaged[:MOST_DAMAGED]:
         reporter.notice(f"{line}; skipped")

@@ -13,7 +13,7 @@ from sccodec.errors import BadInput
 from sccodec.report import gallery
 from sccodec.report.curves import Group, Series
 from sccodec.report.gallery import Entry
-from sccodec.report.rows import Row
+from sccodec.report.results import Row
 
 DEFAULT_PICTURES = 3
 MEASURED = ("psnr", "ms_ssim")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sccodec.report.curves import Group, Series, split
-from sccodec.report.rows import Row
+from sccodec.report.results import Row
 
 LIST_NAME = "batches.json"
 FIELDS: Mapping[str, tuple[str, str]] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sccodec.bench import bdrate
-from sccodec.bench.bdrate import Figures
 from sccodec.errors import BadInput
+from sccodec.report import bdrate
+from sccodec.report.bdrate import Figures
 from sccodec.report.curves import Group, Reference, Series, curve, shared
-from sccodec.report.rows import METRICS
+from sccodec.report.results import METRICS
 
 ANCHORS = ("bpg", "jpeg")
 """Codecs that are the anchor where none is named, the first that there is."""

@@ -18,7 +18,7 @@ from sccodec import codec, target
 from sccodec.codec import Notice, Options, Picture
 from sccodec.errors import SccodecError
 from sccodec.report.curves import split
-from sccodec.report.rows import METRICS
+from sccodec.report.results import METRICS
 
 QUALITIES = (95, 90, 80, 70, 60, 50, 40, 30)
 MOST_SIDE = 1600

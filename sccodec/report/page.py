@@ -17,11 +17,11 @@ from string import Template
 from typing import Any
 
 from sccodec import __version__
-from sccodec.bench import bdrate
+from sccodec.report import bdrate
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, Reference, Series, split
 from sccodec.report.gallery import Entry
-from sccodec.report.rows import COSTS, METRICS, Results
+from sccodec.report.results import COSTS, METRICS, Results
 
 FIGURES = (*METRICS, *COSTS)
 NOT_ASKED = "not asked for"

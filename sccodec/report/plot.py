@@ -11,7 +11,7 @@ from typing import Any
 
 from sccodec.errors import BadInput, CodecUnavailable
 from sccodec.report.curves import Group, curve, shared
-from sccodec.report.rows import METRICS, encodable
+from sccodec.report.results import METRICS, encodable
 
 INSTALL = 'pip install "sccodec[report]"'
 COLOURS = ("#0a6ebd", "#d1480b", "#12834f", "#a8318f", "#8a6d00", "#5b4bc4", "#c2185b", "#00808a", "#6b4a2b", "#55606e")

@@ -13,7 +13,7 @@ from typing import Any
 
 from sccodec.errors import BadInput
 from sccodec.report.curves import Reference
-from sccodec.report.rows import METRICS, number, text_of
+from sccodec.report.results import METRICS, number, text_of
 
 
 def read(paths: Sequence[Path]) -> list[Reference]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sccodec import __version__
 from sccodec.report.curves import Group
 from sccodec.report.page import Page
-from sccodec.report.rows import METRICS, Results
+from sccodec.report.results import METRICS, Results
 
 DEFINITIONS = (
     "A rate is 8 times the bytes of the whole file, over width times height. Every measurement decodes those bytes and "
