@@ -36,7 +36,7 @@ from sccodec.engine import Settings, usable_cores
 from sccodec.metrics.image import psnr
 from sccodec.metrics.labels import confusion, mean_iou
 from sccodec.metrics.perceptual import LPIPS, TRUNKS, lpips
-from sccodec.training.data import Labelled, find_split, load_labelled
+from sccodec.training.faces import Labelled, find_split, load_labelled
 
 Picture = NDArray[np.uint8]
 SIZE = 256

@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from sccodec import userdata
-from sccodec.training.data import find_split, load_labelled
+from sccodec.training.faces import find_split, load_labelled
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SIZE = 256

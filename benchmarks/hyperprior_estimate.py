@@ -28,7 +28,7 @@ from sccodec.codecs.hyperprior.networks import SLICED, Distributions, Gains
 from sccodec.entropy.coder import MEAN_STEPS, Writer
 from sccodec.entropy.tables import SCALE_COUNT
 from sccodec.training.estimator import EntropyModels
-from sccodec.training.hyperprior_rate import FloatDistributions, GridEstimator
+from sccodec.training.hyperprior.rate import FloatDistributions, GridEstimator
 from sccodec.training.state import read_weights
 
 QUALITIES = (10, 30, 50, 70, 90)

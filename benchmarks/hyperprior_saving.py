@@ -24,7 +24,7 @@ from sccodec.codecs.conceptual.priors import IntegerPriors, LatentCoder
 from sccodec.codecs.conceptual.regions import Regions
 from sccodec.entropy.coder import Writer
 from sccodec.entropy.tables import scales
-from sccodec.training.data import find_split, load_labelled
+from sccodec.training.faces import find_split, load_labelled
 
 Floats = NDArray[np.floating[Any]]
 SETTING = Setting(8, 0)

@@ -17,7 +17,8 @@ from torch import nn  # noqa: E402
 from sccodec.codecs.conceptual import regions  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
-from sccodec.training import conceptual_export, export  # noqa: E402
+from sccodec.training import export  # noqa: E402
+from sccodec.training.conceptual import export_faces  # noqa: E402
 
 CONFIG = replace(tiny.CONFIG, classes=19, parents=((),) * 19)
 SIZES = [(64, 96), (256, 256), (520, 776)]
@@ -30,7 +31,7 @@ def made() -> tuple[dict[str, nn.Module], dict[str, np.ndarray]]:
         for parameter in module.parameters():
             # Parameters that start at zero would hide what they multiply.
             parameter.data += 0.02 * torch.randn(parameter.shape)
-    return networks, conceptual_export.graphs(networks, CONFIG)
+    return networks, export_faces.graphs(networks, CONFIG)
 
 
 def inputs(height: int, width: int, labels: int, factor: int = 8) -> dict[str, dict[str, np.ndarray]]:
@@ -63,7 +64,7 @@ def test_a_graph_computes_what_torch_does(
     networks, tensors = made
     module = networks["texture_prior"] if name == "hyper_analysis" else networks[name]
     if name == "hyper_analysis":
-        module = conceptual_export.HyperAnalysis(module)
+        module = export_faces.HyperAnalysis(module)
     given = inputs(*size, labels)[name]
     with torch.no_grad():
         expected = export.prepare(module)(**{k: torch.from_numpy(v) for k, v in given.items()})

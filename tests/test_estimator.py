@@ -16,7 +16,7 @@ from sccodec.codecs.conceptual.networks.faces import ConceptualConfig  # noqa: E
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior  # noqa: E402
 from sccodec.codecs.conceptual.priors import IntegerPriors, LatentCoder, step_factors  # noqa: E402
 from sccodec.entropy.coder import Reader, Writer  # noqa: E402
-from sccodec.training import conceptual_export  # noqa: E402
+from sccodec.training.conceptual import export_faces  # noqa: E402
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors  # noqa: E402
 
 CONFIG = ConceptualConfig(
@@ -53,9 +53,9 @@ def test_the_stream_is_within_1_percent_and_64_bits_of_the_estimate(config: Conc
         t_float, w_float = traverse(estimator, floats, found, CELLS, z, *as_steps)
     estimate = sum(float(torch.cat(parts).sum()) for parts in estimator.bits.values())
 
-    hyper = conceptual_export.hyper_table(models, config.hyper)
+    hyper = export_faces.hyper_table(models, config.hyper)
     made = {"texture_prior": texture, "detail_prior": detail}
-    model = conceptual_export.integer_priors(made, hyper, config, [(found, t, w)])
+    model = export_faces.integer_priors(made, hyper, config, [(found, t, w)])
     writer = Writer()
     integers = IntegerPriors(model, found, exponent)
     sent = traverse(LatentCoder(writer, model), integers, found, CELLS, z.double().numpy(), t / step, w / step)

@@ -34,8 +34,8 @@ from sccodec.codecs.hyperprior.coding import (  # noqa: E402
 from sccodec.entropy import tables  # noqa: E402
 from sccodec.entropy.coder import Reader, Writer  # noqa: E402
 from sccodec.errors import Corrupt, ModelMismatch  # noqa: E402
-from sccodec.training import hyperprior_export  # noqa: E402
-from sccodec.training.hyperprior_rate import (  # noqa: E402
+from sccodec.training.hyperprior import export  # noqa: E402
+from sccodec.training.hyperprior.rate import (  # noqa: E402
     FactorizedEstimator,
     FloatDistributions,
     GridEstimator,
@@ -286,10 +286,10 @@ def test_compressai_agrees_with_the_learned_tables() -> None:
     with torch.no_grad():
         _, likelihood = models.bottleneck(values)
         mine = learned_likelihood(models.bottleneck, values, torch.ones(1, 5, 1, 1))
-        table = hyperprior_export.learned_table(models, torch.tensor([[1.0] * 5, [0.25] * 5]))
+        table = export.learned_table(models, torch.tensor([[1.0] * 5, [0.25] * 5]))
         fine = learned_likelihood(models.bottleneck, values[:1], torch.full((1, 5, 1, 1), 0.25))
     torch.testing.assert_close(mine, likelihood, rtol=1e-4, atol=1e-7)
-    columns = np.arange(-20, 21) + hyperprior_export.LEARNED_RANGE
+    columns = np.arange(-20, 21) + export.LEARNED_RANGE
     for anchor, expected in ((0, likelihood), (1, fine)):
         stored = table.frequencies[1 + 5 * anchor : 6 + 5 * anchor, columns] / 2**16
         # Rare values are raised to the smallest frequency, which takes from the others.

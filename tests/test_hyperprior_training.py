@@ -20,7 +20,7 @@ from sccodec.cli import _recipes  # noqa: E402
 from sccodec.codecs.hyperprior import networks as drawn  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.training import loop, state  # noqa: E402
-from sccodec.training.hyperprior_rate import FactorizedEstimator, GridEstimator  # noqa: E402
+from sccodec.training.hyperprior.rate import FactorizedEstimator, GridEstimator  # noqa: E402
 from sccodec.training.photos import Crops, find_photos  # noqa: E402
 from sccodec.training.recipes import hyperprior as recipe  # noqa: E402
 from tests import tiny_hyperprior  # noqa: E402

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.labels.coding import LabelModel  # noqa: E402
 from sccodec.networks.labels import LabelContext, LabelContextConfig, to_label_model  # noqa: E402
-from sccodec.training.label_contexts import coded_bits, float_bits, sample  # noqa: E402
+from sccodec.training.labels import coded_bits, float_bits, sample  # noqa: E402
 from sccodec.training.loop import Options, train  # noqa: E402
 from sccodec.training.recipes import labels_faces  # noqa: E402
 

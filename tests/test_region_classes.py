@@ -15,7 +15,7 @@ from sccodec.labels.coding import LabelModel  # noqa: E402
 from sccodec.networks.backbone import Backbone  # noqa: E402
 from sccodec.training import clusters  # noqa: E402
 from sccodec.training.clusters import Clusters, class_colours, k_means  # noqa: E402
-from sccodec.training.label_contexts import coded_bits  # noqa: E402
+from sccodec.training.labels import coded_bits  # noqa: E402
 from sccodec.training.loop import Options, train  # noqa: E402
 from sccodec.training.recipes import labels_general, segmenter_general  # noqa: E402
 from sccodec.training.state import read_checkpoint  # noqa: E402

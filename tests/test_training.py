@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from sccodec.errors import BadInput  # noqa: E402
-from sccodec.training import data, loop, state  # noqa: E402
+from sccodec.training import faces, loop, state  # noqa: E402
 from tests import tiny  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -161,13 +161,13 @@ def toy_faces(tmp_path: Path) -> Path:
 
 
 def test_crops_are_mirrored_with_left_and_right(toy_faces: Path) -> None:
-    faces = data.load_labelled(data.find_split(toy_faces, "faces", "train"), 64)
-    still = data.Affine(untouched=1.0)
-    images, labels = data.sample_batch(faces, 32, 64, still, np.random.default_rng(0))
-    mirror = np.array(data.FACE_MIRROR)
+    toys = faces.load_labelled(faces.find_split(toy_faces, "faces", "train"), 64)
+    still = faces.Affine(untouched=1.0)
+    images, labels = faces.sample_batch(toys, 32, 64, still, np.random.default_rng(0))
+    mirror = np.array(faces.FACE_MIRROR)
     straight = mirrored = 0
     for image, label in zip(images.permute(0, 2, 3, 1).numpy(), labels.numpy(), strict=True):
-        pairs = list(zip(faces.images.astype(np.float32) / 255, faces.labels, strict=True))
+        pairs = list(zip(toys.images.astype(np.float32) / 255, toys.labels, strict=True))
         straight += any(np.allclose(image, a, atol=1e-3) and np.array_equal(label, b) for a, b in pairs)
         mirrored += any(
             np.allclose(image, a[:, ::-1], atol=1e-3) and np.array_equal(label, mirror[b[:, ::-1]]) for a, b in pairs
@@ -177,10 +177,10 @@ def test_crops_are_mirrored_with_left_and_right(toy_faces: Path) -> None:
 
 def test_data_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="neither"):
-        data.find_split(tmp_path, "faces", "train")
+        faces.find_split(tmp_path, "faces", "train")
     (tmp_path / "images").mkdir()
     with pytest.raises(BadInput, match="no pictures"):
-        data.load_labelled(tmp_path, 8)
+        faces.load_labelled(tmp_path, 8)
 
 
 class PlainDistance(nn.Module):

@@ -12,7 +12,7 @@ from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.entropy import tables
 from sccodec.networks.labels import LabelContext, LabelContextConfig
-from sccodec.training import conceptual_export
+from sccodec.training.conceptual import export_faces
 
 CONFIG = ConceptualConfig(
     classes=5,
@@ -70,9 +70,9 @@ def write_model(folder: Path, config: ConceptualConfig = CONFIG, seed: int = 0) 
     rng = np.random.default_rng(seed)
     size = config.working_size
     maps = rng.integers(0, config.classes, (8, size // 8, size // 8)).astype(np.uint8)
-    examples = conceptual_export.latents(made["encoder"], pictures(8, size, size), maps, config)
+    examples = export_faces.latents(made["encoder"], pictures(8, size, size), maps, config)
     bell = np.exp(-(np.arange(-8, 10) ** 2) / 8.0)  # the last entry is the escape
     hyper = tables.table_from_probabilities(np.tile(bell, (config.hyper, 1)), np.full(config.hyper, -8))
-    priors = conceptual_export.integer_priors(made, hyper, config, examples)
+    priors = export_faces.integer_priors(made, hyper, config, examples)
     training = {"data": "none: random weights, for tests"}
-    return conceptual_export.write(folder, "tiny", config, made, priors, None, training, "Apache-2.0")
+    return export_faces.write(folder, "tiny", config, made, priors, None, training, "Apache-2.0")

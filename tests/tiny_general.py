@@ -12,7 +12,7 @@ from torch import nn
 from sccodec.codecs.conceptual.networks.photographs import GeneralConfig, Painter, TextureFeatures, scales_of
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
 from sccodec.networks.labels import LabelContext, LabelContextConfig
-from sccodec.training import conceptual_general_export
+from sccodec.training.conceptual import export_photographs
 from tests import tiny, tiny_hyperprior
 
 CONFIG = GeneralConfig(
@@ -59,6 +59,6 @@ def write_model(folder: Path, variant: str = "tiny_general", seed: int = 0) -> P
     pictures = list(tiny_hyperprior.pictures(6, 128, 192, seed=300))
     rng = np.random.default_rng(seed)
     maps = [rng.integers(0, CONFIG.classes, (8, 12)).astype(np.uint8) for _ in pictures]
-    calibration = conceptual_general_export.examples(made, pictures, maps)
+    calibration = export_photographs.examples(made, pictures, maps)
     training = {"data": "none: random weights, for tests"}
-    return conceptual_general_export.write(folder, variant, CONFIG, made, calibration, training, "Apache-2.0")
+    return export_photographs.write(folder, variant, CONFIG, made, calibration, training, "Apache-2.0")

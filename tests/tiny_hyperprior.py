@@ -21,7 +21,7 @@ from sccodec.codecs.hyperprior.networks import (
     Synthesis,
 )
 from sccodec.entropy.tables import SCALE_RANGE, scale_ratio
-from sccodec.training import hyperprior_export
+from sccodec.training.hyperprior import export
 from sccodec.training.photos import Crops
 from sccodec.training.recipes.hyperprior import start_as_principal_components
 from tests import tiny
@@ -137,8 +137,8 @@ def examples(made: dict[str, Any], size: int = 128) -> list[tuple[Tensor, Tensor
 def integer_model(made: dict[str, Any]) -> Any:
     """HyperpriorModel of the networks."""
     hyper = made["distributions"].config.hyper
-    largest = hyperprior_export.largest_activations(made, examples(made)) if hyper else {}
-    return hyperprior_export.integer_model(made, largest)
+    largest = export.largest_activations(made, examples(made)) if hyper else {}
+    return export.integer_model(made, largest)
 
 
 def write_model(folder: Path, variant: str = "tiny", seed: int = 0) -> Path:
@@ -147,4 +147,4 @@ def write_model(folder: Path, variant: str = "tiny", seed: int = 0) -> Path:
     made = networks(config, seed)
     training = {"data": "none: random weights, for tests"}
     model = integer_model(made)
-    return hyperprior_export.write(folder, variant, config, made, model, training, "Apache-2.0")
+    return export.write(folder, variant, config, made, model, training, "Apache-2.0")

@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sccodec.errors import BadInput
-from sccodec.training.data import write_log
+from sccodec.training.faces import write_log
 from sccodec.training.state import initialise, read_checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -1,7 +1,7 @@
 """The hyperprior's entropy stage: hyperprior z and latents y, coded in the same order by Writer, Reader and Estimator.
 
 A file's distributions are computed here in integers (``IntegerDistributions``); training has them in torch
-(sccodec.training.hyperprior_rate). Both follow sccodec.codecs.hyperprior.networks, where the networks are drawn.
+(sccodec.training.hyperprior.rate). Both follow sccodec.codecs.hyperprior.networks, where the networks are drawn.
 
     z_hat, q -> h_s -> psi -+-> step k -> mean, row of the scale table -> the latents of step k
     latents known so far ---+

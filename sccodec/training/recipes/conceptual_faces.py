@@ -25,8 +25,8 @@ from sccodec.errors import BadInput
 from sccodec.labels.maps import downsample_labels
 from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
-from sccodec.training import conceptual_export
-from sccodec.training import data as faces
+from sccodec.training import faces
+from sccodec.training.conceptual import export_faces
 from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, FloatPriors
 from sccodec.training.judge import train_judge
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
@@ -250,20 +250,20 @@ def export(
     """
     if data is None:
         raise BadInput("exporting conceptual-faces needs --data, the faces it was trained on")
-    networks = conceptual_export.load_networks(checkpoints, config)
+    networks = export_faces.load_networks(checkpoints, config)
     train = faces.load_labelled(faces.find_split(data, "faces", "train"), SIZE, limit=200)
     maps = reduce_maps(torch.from_numpy(train.labels), 8)
-    examples = conceptual_export.latents(networks["encoder"], train.images, maps, config)
-    hyper = conceptual_export.hyper_table(networks["entropy"], config.hyper)
-    priors = conceptual_export.integer_priors(networks, hyper, config, examples)
+    examples = export_faces.latents(networks["encoder"], train.images, maps, config)
+    hyper = export_faces.hyper_table(networks["entropy"], config.hyper)
+    priors = export_faces.integer_priors(networks, hyper, config, examples)
     training = {
         "data": "CelebAMask-HQ subset, 800 training faces",
         "losses": "rate, LPIPS v0.1 (AlexNet, VGG16), absolute, adversarial, feature matching, latent regression",
-        "runs": conceptual_export.describe(checkpoints),
+        "runs": export_faces.describe(checkpoints),
     }
     # Fewer samples than this in a hundred on skin: no face.
     subject = {"labels": [1], "least_share": 0.03}
-    return conceptual_export.write(
+    return export_faces.write(
         out,
         variant,
         config,

@@ -38,9 +38,9 @@ from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
 from sccodec.networks.labels import from_state
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
-from sccodec.training.conceptual_export import describe
+from sccodec.training.conceptual.export_faces import describe
 from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors
-from sccodec.training.hyperprior_rate import FloatDistributions, GridEstimator
+from sccodec.training.hyperprior.rate import FloatDistributions, GridEstimator
 from sccodec.training.judge import train_judge
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 from sccodec.training.photos import Photo
@@ -342,7 +342,7 @@ def export(checkpoints: list[Path], out: Path, data: Path | None, config: Genera
     data: the training photographs, which calibrate the integer networks. Raises BadInput where it is None, or where a
     network is in none of the checkpoints.
     """
-    from sccodec.training import conceptual_general_export
+    from sccodec.training.conceptual import export_photographs
 
     if data is None:
         raise BadInput("exporting conceptual-general needs --data, the photographs it was trained on")
@@ -365,13 +365,13 @@ def export(checkpoints: list[Path], out: Path, data: Path | None, config: Genera
     crops, _ = load(data)
     photos = [cut(photo) for photo in crops.photos[:: max(1, len(crops.photos) // CALIBRATION_PHOTOS)]]
     maps = [label_map(modules["segmenter"], photo, torch.device("cpu")) for photo in photos]
-    calibration = conceptual_general_export.examples(modules, photos, maps)
+    calibration = export_photographs.examples(modules, photos, maps)
     training = {
         "data": "photographs: BSDS500, wallpapers under free licences, CamVid and CelebAMask-HQ's training parts",
         "losses": "rate, LPIPS v0.1 (AlexNet, VGG16), absolute, adversarial, feature matching",
         "runs": describe(checkpoints),
     }
-    return conceptual_general_export.write(out, "general", config, modules, calibration, training, LICENCE)
+    return export_photographs.write(out, "general", config, modules, calibration, training, LICENCE)
 
 
 def cut(photo: Photo) -> Photo:

@@ -31,7 +31,7 @@ from sccodec.codecs.hyperprior.networks import (
 )
 from sccodec.errors import BadInput
 from sccodec.training.estimator import EntropyModels
-from sccodec.training.hyperprior_rate import FactorizedEstimator, FloatDistributions, GridEstimator
+from sccodec.training.hyperprior.rate import FactorizedEstimator, FloatDistributions, GridEstimator
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 from sccodec.training.photos import Crops, Photo, load_photos, training_photos
 from sccodec.training.state import read_checkpoint
@@ -258,7 +258,7 @@ def export_configuration(
     checkpoints: list[Path], out: Path, data: Path | None, config: HyperpriorConfig, variant: str, recipe: str
 ) -> Path:
     """As ``export``, from the first of the checkpoints; raises BadInput where another recipe made it."""
-    from sccodec.training import hyperprior_export
+    from sccodec.training.hyperprior.export import integer_model, largest_activations, write
 
     if data is None:
         raise BadInput("the hyperprior is calibrated with training pictures: give their folder with --data")
@@ -271,11 +271,11 @@ def export_configuration(
             raise BadInput(f"{checkpoints[0]} is another recipe's: it holds no network {name} of {recipe}") from error
         module.eval().requires_grad_(requires_grad=False)
     crops, _ = load(data)
-    largest = hyperprior_export.largest_activations(modules, examples(modules, crops)) if config.hyper else {}
-    model = hyperprior_export.integer_model(modules, largest)
+    largest = largest_activations(modules, examples(modules, crops)) if config.hyper else {}
+    model = integer_model(modules, largest)
     minutes = round(state["seconds"] / 60, 1)
     training = {"recipe": recipe, "steps": state["steps"], "minutes": minutes, "lambda": LAMBDAS}
-    return hyperprior_export.write(out, variant, config, modules, model, training, LICENCE)
+    return write(out, variant, config, modules, model, training, LICENCE)
 
 
 def build(options: Options) -> HyperpriorTask:

@@ -14,8 +14,8 @@ from torch import nn
 from sccodec.errors import BadInput
 from sccodec.labels.maps import pyramid
 from sccodec.networks.labels import LabelContext, to_label_model
-from sccodec.training.data import FACE_MIRROR, Affine, find_split
-from sccodec.training.label_contexts import ContextTask, coded_bits, export_model, float_bits
+from sccodec.training.faces import FACE_MIRROR, Affine, find_split
+from sccodec.training.labels import ContextTask, coded_bits, export_model, float_bits
 from sccodec.training.loop import Options
 
 CLASSES = 19

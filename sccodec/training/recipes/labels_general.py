@@ -20,7 +20,7 @@ from sccodec.labels.choice import cell_evidence, choose
 from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.clusters import CELL, class_colours
-from sccodec.training.label_contexts import ContextTask, LabelMap, coded_bits, export_model, float_bits
+from sccodec.training.labels import ContextTask, LabelMap, coded_bits, export_model, float_bits
 from sccodec.training.loop import Clock, Options, place
 from sccodec.training.photos import Photo, load_photos, training_photos
 from sccodec.training.recipes.segmenter_general import CLASSES, HELD_EVERY, as_tensor, whole_cells

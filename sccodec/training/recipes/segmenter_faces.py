@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sccodec.metrics.labels import confusion, mean_iou
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
-from sccodec.training import data as faces
+from sccodec.training import faces
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
 SIZE = 256

@@ -16,7 +16,8 @@ from sccodec.codecs.conceptual.networks.photographs import GeneralAnalysis, Gene
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
-from sccodec.training import conceptual_general_export, export  # noqa: E402
+from sccodec.training import export  # noqa: E402
+from sccodec.training.conceptual import export_photographs  # noqa: E402
 from tests import tiny_general, tiny_hyperprior  # noqa: E402
 
 
@@ -29,7 +30,7 @@ def exported() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Networks with a real segmenter, and the arrays of their graphs."""
     made = tiny_general.networks()
     made["segmenter"] = Segmenter(SegmenterConfig(tiny_general.CONFIG.classes, 8)).eval()
-    return made, conceptual_general_export.graphs(made, tiny_general.CONFIG)
+    return made, export_photographs.graphs(made, tiny_general.CONFIG)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (5, 7), (12, 9)])
@@ -76,8 +77,8 @@ def test_graphs_compute_what_torch_does(
 def test_calibration_takes_pictures_of_64_pixels_at_least() -> None:
     made = tiny_general.networks()
     labels = np.zeros((5, 8), np.uint8)
-    coarse, textures = conceptual_general_export.examples(made, [picture(80, 130)], [labels])
-    assert [y.shape for y, _ in coarse] == [(1, 16, 4, 8)] * len(conceptual_general_export.QUALITIES)
+    coarse, textures = export_photographs.examples(made, [picture(80, 130)], [labels])
+    assert [y.shape for y, _ in coarse] == [(1, 16, 4, 8)] * len(export_photographs.QUALITIES)
     assert textures[0][0].index.shape == (1, 4, 8) and textures[0][1].shape == (1, 8)
     with pytest.raises(BadInput, match="64"):
-        conceptual_general_export.examples(made, [picture(63, 130)], [labels])
+        export_photographs.examples(made, [picture(63, 130)], [labels])

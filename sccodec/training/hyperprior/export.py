@@ -28,10 +28,10 @@ from sccodec.entropy import tables
 from sccodec.entropy.integer import Depthwise, Layer, quantise_depthwise, quantise_layer, room
 from sccodec.entropy.tables import scale_ratio
 from sccodec.training import export
-from sccodec.training.conceptual_export import hyper_table
+from sccodec.training.conceptual.export_faces import hyper_table
 from sccodec.training.estimator import EntropyModels
 from sccodec.training.export import Job, write_bundle
-from sccodec.training.hyperprior_rate import FloatDistributions, GridEstimator, learned_likelihood
+from sccodec.training.hyperprior.rate import FloatDistributions, GridEstimator, learned_likelihood
 
 HEADROOM = 1.25  # hundreds of pictures calibrate; with twice the largest value, low rates lose 0.1 % more
 LEARNED_RANGE = 127  # a factorized prior's table spans -127..127, the rest is escaped

@@ -23,9 +23,9 @@ from sccodec.entropy import tables
 from sccodec.errors import BadInput
 from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.training import export
-from sccodec.training.conceptual_export import hyper_table, integer_texture, rows_job
+from sccodec.training.conceptual.export_faces import hyper_table, integer_texture, rows_job
 from sccodec.training.export import Job, write_bundle
-from sccodec.training.hyperprior_export import gain_vectors, hyper_analysis_job, integer_model, largest_activations
+from sccodec.training.hyperprior.export import gain_vectors, hyper_analysis_job, integer_model, largest_activations
 
 QUALITIES = (0.0, 10.0, 25.0, 50.0, 75.0, 100.0)
 """Those that calibrate the integer networks."""
