@@ -142,7 +142,7 @@ class Codec(Protocol):
     A codec may also have
         gpu = True                                     its networks run on CUDA; without it options.device is "cpu"
         peer = True                                    options.checkpoint names its weights
-        qualities() -> the qualities that differ, ascending, where they are few: see sccodec.target
+        qualities() -> the qualities that differ, ascending, where they are few: see sccodec.fit
         encoder(image, spec, notice, options) -> a function from quality to bytes, which analyses the picture once
         edit(data, donor, swaps, options) -> bytes     with the textures of some regions from the donor: see edit()
         suffix = ".scc"                                of the files that it writes, where they are of another format
@@ -295,9 +295,9 @@ def encode(
         return prepare(image, spec, quality, notice or warnings.warn, options).encode()
     if quality is not None:
         raise BadInput(f"quality {quality:g} and a target of {target_bytes} bytes: give one of them")
-    from sccodec import target
+    from sccodec import fit
 
-    return target.encode(image, spec, target_bytes, notice=notice, options=options)[0]
+    return fit.encode(image, spec, target_bytes, notice=notice, options=options)[0]
 
 
 def decode(data: bytes, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Picture:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, features
 
 import sccodec
-from sccodec import codec, target
+from sccodec import codec, fit
 from sccodec.cli import main
 from sccodec.codec import Options, Spec
 from sccodec.errors import BadInput, BadStream, CodecUnavailable, Corrupt, NotScc, TooLarge, Truncated
@@ -125,7 +125,7 @@ def test_no_labels(name: str, scene: Picture) -> None:
 def test_targets(name: str, scene: Picture) -> None:
     smallest = len(sccodec.encode(scene, name, 0, notice=quiet))
     most = 2 * smallest
-    data, quality = target.encode(scene, name, most, notice=quiet)
+    data, quality = fit.encode(scene, name, most, notice=quiet)
     assert len(data) <= most and data == sccodec.encode(scene, name, quality, notice=quiet)
     with pytest.raises(BadInput, match="smallest file"):
         sccodec.encode(scene, name, target_bytes=smallest - 1, notice=quiet)
@@ -134,7 +134,7 @@ def test_targets(name: str, scene: Picture) -> None:
 def test_listed_qualities_differ(scene: Picture) -> None:
     """No two of the settings that a target tries are one and the same setting."""
     for one in ("jpeg", "heic"):
-        listed = target.qualities_of(codec.load(one))
+        listed = fit.qualities_of(codec.load(one))
         sizes = [len(sccodec.encode(scene[:16, :16], one, q)) for q in listed[:: len(listed) // 8]]
         assert len(set(sizes)) == len(sizes), one
 

@@ -166,7 +166,7 @@ def test_pyramid_is_downsampling() -> None:
 SCRIPT = """
 import sys, zlib, numpy as np
 from sccodec.entropy.coder import Reader, Writer
-from sccodec.entropy.labelmap import LabelModel, code
+from sccodec.labels.coding import LabelModel, code
 rng = np.random.default_rng(5)
 model = LabelModel.random(19, rng, 96)
 labels = rng.integers(0, 19, (8, 8)).repeat(6, 0).repeat(6, 1).astype(np.uint8)

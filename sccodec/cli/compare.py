@@ -49,7 +49,7 @@ def command(
     """
     if target_bytes is not None and target_bpp is not None:
         raise click.UsageError("--target-bytes and --target-bpp exclude one another")
-    from sccodec import codec, target
+    from sccodec import codec, fit
     from sccodec.bench import gauge
     from sccodec.report import gallery, page
 
@@ -61,7 +61,7 @@ def command(
     height, width = original.shape[:2]
     most = target_bytes
     if target_bpp is not None:
-        most = max(1, target.bytes_of_bpp(target_bpp, width, height))
+        most = max(1, fit.bytes_of_bpp(target_bpp, width, height))
     if most is None:
         most = len(codec.encode(original, specs[0], notice=reporter.notice, options=options))
     missing = gauge.missing()

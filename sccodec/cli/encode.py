@@ -45,7 +45,7 @@ def command(
     """
     if sum(given is not None for given in (quality, target_bytes, target_bpp)) > 1:
         raise click.UsageError("-q, --target-bytes and --target-bpp exclude one another")
-    from sccodec import codec, image, target
+    from sccodec import codec, fit, image
 
     # A wrong spec, or a device that is missing, is one error, not one for each file.
     chosen = codec.Spec.parse(spec)
@@ -62,11 +62,11 @@ def command(
         source = _files.read_standard_input() if job.source is None else job.source
         picture = image.load(source, notice, options.max_pixels)
         height, width = picture.shape[:2]
-        most = target_bytes if target_bpp is None else target.bytes_of_bpp(target_bpp, width, height)
+        most = target_bytes if target_bpp is None else fit.bytes_of_bpp(target_bpp, width, height)
         if most is None:
             data, used = codec.encode(picture, spec, quality, notice=notice, options=options), quality
         else:
-            data, used = target.encode(picture, spec, most, notice=notice, options=options)
+            data, used = fit.encode(picture, spec, most, notice=notice, options=options)
         if used is None and "q" in dict(chosen.options):
             used = float(dict(chosen.options)["q"])
         _files.write(job.target, data)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
-from sccodec import image, target
+from sccodec import fit, image
 from sccodec.bench import datasets
 from sccodec.codec import Notice, Options
 from sccodec.errors import BadInput
@@ -98,7 +98,7 @@ def entries(
         measure = gallery.gauge(picture, MEASURED)
         targets = []
         for bpp in bpps or rates(series, row.sha256):
-            most = max(1, target.bytes_of_bpp(bpp, width, height))
+            most = max(1, fit.bytes_of_bpp(bpp, width, height))
             targets.append(gallery.at_size(picture, specs(series), most, measure, notice, options))
         found.append(gallery.entry(row.picture, picture, targets, int(megabytes * 1e6 / len(chosen)), AGAIN))
         advance()

@@ -1,6 +1,6 @@
 """Write the golden files of a codec's bitstream version: `python -m tests.golden.make_golden CODEC` (torch, onnx).
 
-Run it only after raising BITSTREAM of sccodec/codecs/CODEC.py: files of an earlier version stay as they are, because
+Run it only after raising BITSTREAM of sccodec/codecs/CODEC: files of an earlier version stay as they are, because
 they must go on decoding. See tests/decode_golden.py for what is recorded.
 """
 

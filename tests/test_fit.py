@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sccodec
-from sccodec import codec, target
+from sccodec import codec, fit
 from sccodec.codec import Notice, Options, Spec
 from sccodec.errors import BadInput, CodecUnavailable
 
@@ -34,7 +34,7 @@ def test_the_largest_that_fits_is_found_where_sizes_ascend(sizes: list[int], mos
         tried.append(quality)
         return bytes(sizes[int(quality)])
 
-    found, smallest = target.search(encoder, range(len(sizes)), most)
+    found, smallest = fit.search(encoder, range(len(sizes)), most)
     fitting = [i for i, size in enumerate(sizes) if size <= most]
     if fitting:
         assert found == (bytes(sizes[fitting[-1]]), fitting[-1])
@@ -45,7 +45,7 @@ def test_the_largest_that_fits_is_found_where_sizes_ascend(sizes: list[int], mos
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=100), st.integers(0, 60))
 def test_what_is_found_fits_where_sizes_do_not_ascend(sizes: list[int], most: int) -> None:
-    found, smallest = target.search(lambda quality: bytes(sizes[int(quality)]), range(len(sizes)), most)
+    found, smallest = fit.search(lambda quality: bytes(sizes[int(quality)]), range(len(sizes)), most)
     if found is None:
         assert sizes[0] > most and smallest > most
     else:
@@ -57,10 +57,10 @@ def test_a_target_over_a_codec_without_qualities(fake_codec: str, noise: Picture
     sizes = {q: len(sccodec.encode(noise, "fake", q)) for q in (0, 50, 80, 100)}
     assert len(set(sizes.values())) == 4
     for most in (sizes[0], sizes[50] + 1, sizes[80] - 1, sizes[100], 10**9):
-        data, quality = target.encode(noise, "fake", most)
+        data, quality = fit.encode(noise, "fake", most)
         assert len(data) <= most
         assert data == sccodec.encode(noise, "fake", quality) == sccodec.encode(noise, "fake", target_bytes=most)
-        finer = [q for q in target.QUALITIES if q > quality]
+        finer = [q for q in fit.QUALITIES if q > quality]
         assert all(len(sccodec.encode(noise, "fake", q)) > most for q in finer[:8:4])
 
 
@@ -98,31 +98,31 @@ def test_a_codec_that_lists_its_qualities_analyses_once(
     monkeypatch.setattr(fake.Fake, "qualities", lambda self: listed, raising=False)
     monkeypatch.setattr(fake.Fake, "encoder", encoder, raising=False)
     most = len(sccodec.encode(noise, "fake", 70))
-    data, quality = target.encode(noise, "fake:plain", most, options=Options(max_pixels=5000))
+    data, quality = fit.encode(noise, "fake:plain", most, options=Options(max_pixels=5000))
     assert len(data) == most and quality in listed
     assert calls[0] == (Spec("fake", "plain"), 5000) and len(calls) - 1 <= 10
 
 
 def test_a_notice_is_given_once(fake_codec: str) -> None:
     heard: list[str] = []
-    target.encode(np.zeros((4, 4, 3), np.uint8), "fake", 1000, notice=heard.append)
+    fit.encode(np.zeros((4, 4, 3), np.uint8), "fake", 1000, notice=heard.append)
     assert len(heard) == 1 and "black" in heard[0]
 
 
 @given(st.floats(1e-4, 100), st.integers(1, 5000), st.integers(1, 5000))
 def test_rates_become_bytes(bpp: float, width: int, height: int) -> None:
-    n_bytes = target.bytes_of_bpp(bpp, width, height)
+    n_bytes = fit.bytes_of_bpp(bpp, width, height)
     assert 8 * n_bytes / (width * height) <= bpp < 8 * (n_bytes + 1) / (width * height)
 
 
 @pytest.mark.parametrize("bpp", [0, -1, float("nan"), float("inf")])
 def test_rates_that_are_none(bpp: float) -> None:
     with pytest.raises(BadInput, match="bits per pixel"):
-        target.bytes_of_bpp(bpp, 10, 10)
+        fit.bytes_of_bpp(bpp, 10, 10)
 
 
 def test_listed_qualities_ascend_from_0_to_100() -> None:
     for name in codec.names():
         with contextlib.suppress(CodecUnavailable):
-            listed = target.qualities_of(codec.load(name))
+            listed = fit.qualities_of(codec.load(name))
             assert list(listed) == sorted(set(listed)) and listed[0] == 0 and listed[-1] == 100, name
