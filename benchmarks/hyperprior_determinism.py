@@ -41,7 +41,7 @@ from measuring import (
 from numpy.typing import NDArray
 
 import sccodec
-from sccodec import codec
+from sccodec import api, codec
 from sccodec.engine import Settings
 from sccodec.errors import SccodecError
 
@@ -143,8 +143,8 @@ def in_force() -> dict[str, Any]:
 
 def symbols_of(data: bytes) -> Array:
     """All decoded symbols of a file; for a codec that offers none, its label map."""
-    latents = getattr(codec.codec_of_file(data), "latents", None)
-    return np.asarray(codec.labels(data) if latents is None else latents(data))
+    latents = getattr(api.codec_of_file(data), "latents", None)
+    return np.asarray(api.labels(data) if latents is None else latents(data))
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sccodec.codec import Info, Options, decode, edit, encode, info
+    from sccodec.api import decode, edit, encode, info
+    from sccodec.codec import Info, Options
 
 __version__ = "0.1.0"
 __all__ = ["Info", "Options", "__version__", "decode", "edit", "encode", "info"]
@@ -18,7 +19,7 @@ __all__ = ["Info", "Options", "__version__", "decode", "edit", "encode", "info"]
 def __getattr__(name: str) -> Any:
     # Imported at first use: `import sccodec` stays free of numpy, and of what encode and decode need.
     if name in __all__:
-        from sccodec import codec
+        from sccodec import api
 
-        return getattr(codec, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-import sccodec.codec
+import sccodec.api
 import sccodec.codecs
 
 TESTS = Path(__file__).parent
@@ -21,7 +21,7 @@ def fake_codec(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(sccodec.codecs, "__path__", [*sccodec.codecs.__path__, folder])
     from sccodec.codecs import fake
 
-    monkeypatch.setattr(sccodec.codec, "codec_of_tag", fake.owner)
+    monkeypatch.setattr(sccodec.api, "codec_of_tag", fake.owner)
     return "fake"
 
 

@@ -32,12 +32,12 @@ def main() -> int:
     os.environ["SCCODEC_MODELS"] = str(GOLDEN)
     import numpy as np
 
-    from sccodec import codec, image
+    from sccodec import api, image
 
     print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "onnxruntime", "constriction")))
     manifest = GOLDEN / "golden.json"
     if not manifest.is_file():
-        if not codec.names():
+        if not api.names():
             print("no codec yet, so no golden files yet")
             return 0
         print(f"{manifest.name} is missing: there are codecs, so there must be golden files", file=sys.stderr)
@@ -56,7 +56,7 @@ def main() -> int:
         for kind, digest in symbols(data).items():
             if digest != want.get(kind):
                 failures.append(f"{name}: its {kind} are others")
-        picture = codec.decode(data)
+        picture = api.decode(data)
         recorded = image.load(GOLDEN / want["picture"], print)
         if recorded.shape != picture.shape:
             failures.append(f"{name}: decodes to {picture.shape}, not {recorded.shape}")
@@ -72,13 +72,13 @@ def main() -> int:
 
 def symbols(data: bytes) -> dict[str, str]:
     """How golden.json records what a file decodes to without floats: hashes of its labels or latents."""
-    from sccodec import codec
+    from sccodec import api
 
-    found: Any = codec.codec_of_file(data)
+    found: Any = api.codec_of_file(data)
     if hasattr(found, "latents"):
         latents = found.latents(data)
         return {"latents": hash_of(latents.shape, latents.astype("<i2").tobytes())}
-    labels = codec.labels(data)
+    labels = api.labels(data)
     return {"labels": hash_of(labels.shape, labels.tobytes())}
 
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from sccodec import bundle, codec, metrics
+from sccodec import api, bundle, metrics
 from sccodec.bench import datasets, gauge, measure, rows, run, specs
 from sccodec.bench.datasets import Dataset, Entry
 from sccodec.bench.measure import Item, Measurer, Setup, timed
@@ -216,7 +216,7 @@ def test_a_measurement_has_every_key_and_weighs_the_file(fake_codec: str, pictur
     measurer = Measurer(setup_of(missing={"lpips_vgg_v0.1": "no weights"}), gauge.LocalGauge())
     row = measurer.measure(entry_of(picture), Item("fake:q=50", ("psnr", "ms_ssim")))
     assert row is not None and set(row) == set(rows.KEYS)
-    data = codec.encode(picture, "fake", 50)
+    data = api.encode(picture, "fake", 50)
     assert row["error"] is None and row["file_bytes"] == len(data)
     assert row["bpp"] == 8 * len(data) / (24 * 32)
     assert sum(s["bytes"] for s in row["sections"]) + row["overhead_bytes"] == len(data)

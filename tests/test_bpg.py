@@ -434,8 +434,8 @@ def test_a_program_encodes_where_it_is_asked_for(files: list[bytes], tmp_path: P
         sccodec.encode(scene(64, 64), f"bpg:program={silent}")
     with pytest.raises(CodecUnavailable, match="no-such-program"):
         sccodec.encode(scene(64, 64), "bpg:program=no-such-program")
-    from sccodec.codec import Spec, load
+    from sccodec import api
 
-    codec = load("bpg")
-    assert "BPG Image Encoder version 0" in codec.made_by(Spec.parse(f"bpg:program={named}"))  # type: ignore[attr-defined]
-    assert "x265" in codec.made_by(Spec.parse("bpg"))  # type: ignore[attr-defined]
+    codec = api.load("bpg")
+    assert "BPG Image Encoder version 0" in codec.made_by(api.parse(f"bpg:program={named}"))  # type: ignore[attr-defined]
+    assert "x265" in codec.made_by(api.parse("bpg"))  # type: ignore[attr-defined]

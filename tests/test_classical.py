@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, features
 
 import sccodec
-from sccodec import codec, fit
+from sccodec import api, codec
 from sccodec.cli import main
 from sccodec.codec import Options, Spec
 from sccodec.errors import BadInput, BadStream, CodecUnavailable, Corrupt, NotScc, TooLarge, Truncated
@@ -52,7 +52,7 @@ def scene() -> Picture:
 
 
 def native(name: str) -> Native:
-    found = codec.load(name)
+    found = api.load(name)
     assert isinstance(found, Native)
     return found
 
@@ -119,13 +119,13 @@ def test_the_boxes_of_jpeg_2000_are_overhead(scene: Picture) -> None:
 
 def test_no_labels(name: str, scene: Picture) -> None:
     with pytest.raises(BadInput, match="labels"):
-        codec.labels(sccodec.encode(scene, name))
+        api.labels(sccodec.encode(scene, name))
 
 
 def test_targets(name: str, scene: Picture) -> None:
     smallest = len(sccodec.encode(scene, name, 0, notice=quiet))
     most = 2 * smallest
-    data, quality = fit.encode(scene, name, most, notice=quiet)
+    data, quality = api.encode_within(scene, name, most, notice=quiet)
     assert len(data) <= most and data == sccodec.encode(scene, name, quality, notice=quiet)
     with pytest.raises(BadInput, match="smallest file"):
         sccodec.encode(scene, name, target_bytes=smallest - 1, notice=quiet)
@@ -134,7 +134,7 @@ def test_targets(name: str, scene: Picture) -> None:
 def test_listed_qualities_differ(scene: Picture) -> None:
     """No two of the settings that a target tries are one and the same setting."""
     for one in ("jpeg", "heic"):
-        listed = fit.qualities_of(codec.load(one))
+        listed = codec.qualities_of(api.load(one))
         sizes = [len(sccodec.encode(scene[:16, :16], one, q)) for q in listed[:: len(listed) // 8]]
         assert len(set(sizes)) == len(sizes), one
 
@@ -418,11 +418,11 @@ def test_formats_by_their_first_bytes(start: bytes, expected: str | None) -> Non
 
 def test_what_is_recognised_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A format whose codec is not there is as unknown as any."""
-    assert codec.recognise(b"\xff\xd8\xff\xe0") == "jpeg"
+    assert api.recognise(b"\xff\xd8\xff\xe0") == "jpeg"
     monkeypatch.setattr(codec, "names", lambda: ["conceptual"])
-    assert codec.recognise(b"\xff\xd8\xff\xe0") is None
+    assert api.recognise(b"\xff\xd8\xff\xe0") is None
     with pytest.raises(NotScc):
-        codec.codec_of_file(b"\xff\xd8\xff\xe0")
+        api.codec_of_file(b"\xff\xd8\xff\xe0")
 
 
 def test_boxes_end_within_the_file() -> None:
@@ -471,7 +471,7 @@ def test_a_program_writes_jpeg(program: Path, scene: Picture, monkeypatch: pytes
     for options in ("", ",chroma=444", ",optimise=no"):
         plain = "jpeg" + options.replace(",", ":", 1)
         assert sccodec.encode(scene, f"jpeg:program={program}{options}", 60) == sccodec.encode(scene, plain, 60)
-    assert "version 7" in native("jpeg").made_by(Spec.parse(f"jpeg:program={program}"))
+    assert "version 7" in native("jpeg").made_by(api.parse(f"jpeg:program={program}"))
     monkeypatch.setenv("PATH", str(program.parent))
     assert sccodec.encode(scene, f"jpeg:program={program.name}") == sccodec.encode(scene, "jpeg")
     with pytest.raises(BadInput, match="exit code 1: no such luck"):
@@ -526,7 +526,7 @@ def test_files_by_the_command_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Image.fromarray(scene).save("picture.tif")
-    suffix = codec.suffix_of(codec.load(name))
+    suffix = api.suffix_of(api.load(name))
     assert shell("encode", "picture.tif", "-m", name, "-q", "40") == 0
     assert Path(f"picture{suffix}").read_bytes() == sccodec.encode(scene, name, 40, notice=quiet)
     assert shell("decode", f"picture{suffix}") == 0 and Path("picture.decoded.png").is_file()

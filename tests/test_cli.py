@@ -418,7 +418,7 @@ def test_an_unexpected_error_is_one_line(shell: Shell, scc: Path, monkeypatch: p
         def fail(data: bytes, error: Exception = error, **others: object) -> Picture:
             raise error
 
-        monkeypatch.setattr("sccodec.codec.decode", fail)
+        monkeypatch.setattr("sccodec.api.decode", fail)
         assert expected in shell.fails("decode", scc)
 
 
@@ -426,7 +426,7 @@ def test_an_interrupt_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.M
     def interrupt(data: bytes, **others: object) -> Picture:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sccodec.codec.decode", interrupt)
+    monkeypatch.setattr("sccodec.api.decode", interrupt)
     code, out, err = shell("decode", scc)
     assert code == 130 and out == "" and err == "sccodec: error: interrupted\n"
 
@@ -437,7 +437,7 @@ def test_an_interrupted_import_is_one_line(shell: Shell, scc: Path, monkeypatch:
     def interrupt(data: bytes, **others: object) -> Picture:
         raise ImportError("initialization failed") from KeyboardInterrupt()
 
-    monkeypatch.setattr("sccodec.codec.decode", interrupt)
+    monkeypatch.setattr("sccodec.api.decode", interrupt)
     code, out, err = shell("decode", scc)
     assert code == 130 and out == "" and err == "sccodec: error: interrupted\n"
 

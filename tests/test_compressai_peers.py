@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import sccodec
-from sccodec import codec, container
+from sccodec import api, container
 from sccodec.codec import Options, Spec
 from sccodec.codecs import compressai
 from sccodec.codecs.compressai.codec import FAMILIES, UNSUPPORTED, Peer, read_payload, write_payload
@@ -341,21 +341,21 @@ def test_no_labels(checkpoint: Checkpoint) -> None:
     options = checkpoint("bmshj2018-factorized")
     data = sccodec.encode(picture(16, 16), "compressai:bmshj2018-factorized:1", options=options)
     with pytest.raises(BadInput, match="labels"):
-        codec.labels(data)
+        api.labels(data)
 
 
 # From here on nothing needs compressai.
 
 
 def test_specs() -> None:
-    spec = Spec.parse("compressai:mbt2018-mean:3,metric=ms-ssim")
+    spec = api.parse("compressai:mbt2018-mean:3,metric=ms-ssim")
     assert spec == Spec("compressai", "mbt2018-mean:3", (("metric", "ms-ssim"),))
     assert str(spec) == "compressai:mbt2018-mean:3,metric=ms-ssim"
     peer = Peer.of(spec, None, has_checkpoint=False)
     assert peer == Peer("mbt2018-mean", 3, "ms-ssim") and peer.spec() == str(spec)
     for text in ("compressai:mbt2018-mean:", "compressai::3", "compressai:a:b=3"):
         with pytest.raises(BadInput):
-            Spec.parse(text)
+            api.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CodecUnavailable, match=r"need torch: .*sccodec\[peers\]"):
         sccodec.encode(picture(4, 4), "compressai:mbt2018-mean:3")
     with pytest.raises(CodecUnavailable, match=r"sccodec\[peers\]"):
-        assert codec.load("compressai").summary
+        assert api.load("compressai").summary
 
 
 def test_every_image_model_of_the_zoo_is_known() -> None:

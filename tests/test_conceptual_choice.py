@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import sccodec
-from sccodec import bundle, fit
+from sccodec import api, bundle
 from sccodec.codecs.conceptual import faces, portrait
 from tests.decode_golden import GOLDEN
 from tests.test_conceptual_faces import picture
@@ -115,7 +115,7 @@ def test_the_picture_decides_where_no_variant_is_asked_for(both: Path, monkeypat
     assert variant("conceptual:faces", wide) == ("faces", [])
     assert variant("conceptual:general", square) == ("general", [])
     said: list[str] = []
-    data, _ = fit.encode(square, "conceptual", 10_000, notice=said.append)
+    data, _ = api.encode_within(square, "conceptual", 10_000, notice=said.append)
     assert sccodec.info(data).variant == "faces" and said == [faces_said]
     forced = sccodec.encode(square, "conceptual:faces", 30)
     assert sccodec.encode(square, "conceptual", 30, notice=said.append) == forced

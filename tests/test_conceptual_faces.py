@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import sccodec
-from sccodec import bundle, codec, container
+from sccodec import api, bundle, container
 from sccodec.codecs.conceptual import BITSTREAM, faces, textures
 from sccodec.codecs.conceptual.codec import model_of
 from sccodec.codecs.conceptual.priors import step_factors
@@ -59,7 +59,7 @@ def test_what_is_read_is_what_was_written() -> None:
     file = container.Container(model.bundle.tag, 64, 64, setting.to_byte(), payload)
     got = model.read(file)
     assert np.array_equal(found.index, got.found.index)
-    assert np.array_equal(codec.labels(container.serialise(file)), labels)
+    assert np.array_equal(api.labels(container.serialise(file)), labels)
     half_step = (step_factors(setting.exponent)[0] / 256) / 2
     for sent, read in ((t, got.t), (detail, got.detail)):
         assert sent.shape == read.shape
@@ -125,7 +125,7 @@ def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError(name)
 
     monkeypatch.setattr(bundle.Bundle, "network", refuse)
-    assert codec.labels(data).shape == (8, 8)
+    assert api.labels(data).shape == (8, 8)
     assert sccodec.info(data).width == 64
     with pytest.raises(AssertionError, match="generator"):
         sccodec.decode(data)

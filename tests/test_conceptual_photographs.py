@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sccodec
-from sccodec import bundle, codec, container
+from sccodec import api, bundle, container
 from sccodec.codecs.conceptual import photographs, regions
 from sccodec.codecs.conceptual.codec import model_of
 from sccodec.codecs.conceptual.priors import step_factors
@@ -192,7 +192,7 @@ def test_labels_and_info_run_no_network(monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError(name)
 
     monkeypatch.setattr(bundle.Bundle, "network", refuse)
-    assert codec.labels(data).shape == (4, 4)
+    assert api.labels(data).shape == (4, 4)
     assert sccodec.info(data).width == 64
     with pytest.raises(AssertionError, match="generator"):
         sccodec.decode(data)
@@ -211,7 +211,7 @@ def test_damage_is_refused() -> None:
         payload[int(rng.integers(len(payload)))] ^= int(rng.integers(1, 256))
         changed = container.Container(file.tag, file.width, file.height, file.params, bytes(payload))
         try:
-            codec.labels(container.serialise(changed))
+            api.labels(container.serialise(changed))
         except BadStream:
             refused += 1
     assert refused >= 55

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pytest
 
 import sccodec
-from sccodec import bundle, codec
+from sccodec import api, bundle
 from sccodec.errors import BadInput, BadStream, CodecUnavailable
 
 Picture = npt.NDArray[np.uint8]
-NAMES = [*codec.names(), "fake"]
+NAMES = [*api.names(), "fake"]
 LEAST_SIDE = 64
 """Pictures of so many pixels a side are taken by every codec; of smaller ones it may say what its least size is."""
 
@@ -25,7 +25,7 @@ def name(request: pytest.FixtureRequest, fake_codec: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("SCCODEC_MODELS", str(Path(__file__).parent / "golden"))
     found: str = request.param
     try:
-        assert codec.load(found).summary
+        assert api.load(found).summary
     except CodecUnavailable as error:
         pytest.skip(str(error))
     if found != fake_codec and not is_native(found) and not any(m.codec == found for m in bundle.installed()):
@@ -35,7 +35,7 @@ def name(request: pytest.FixtureRequest, fake_codec: str, monkeypatch: pytest.Mo
 
 def is_native(name: str) -> bool:
     """Whether the codec's files are of a public format, and not of ours."""
-    return codec.suffix_of(codec.load(name)) != ".scc"
+    return api.suffix_of(api.load(name)) != ".scc"
 
 
 def portrait(height: int, width: int) -> Picture:
@@ -77,11 +77,11 @@ def test_info_adds_up(name: str) -> None:
 def test_labels_without_the_picture(name: str) -> None:
     data = sccodec.encode(portrait(64, 96), name, notice=quiet)
     try:
-        labels = codec.labels(data)
+        labels = api.labels(data)
     except BadInput:
         return
     assert labels.dtype == np.uint8 and labels.ndim == 2
-    assert np.array_equal(codec.labels(data), labels)
+    assert np.array_equal(api.labels(data), labels)
 
 
 def test_quality_moves_the_rate(name: str) -> None:

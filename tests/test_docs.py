@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pytest
 
-from sccodec import bundle, codec
+from sccodec import api, bundle
 from sccodec.cli import root
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def command_lines() -> list[list[str]]:
 def test_every_command_and_codec_is_documented() -> None:
     commands = {words[0] for words in command_lines() if words}
     assert set(root.list_commands(click.Context(root))) <= commands
-    for name in codec.names():
+    for name in api.names():
         assert re.search(rf"`{re.escape(name)}[:`]", readme()), name
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sccodec
-from sccodec import bundle, codec, container
+from sccodec import api, bundle, container
 from sccodec.cli import main
 from sccodec.codecs.conceptual import portrait
 from sccodec.codecs.conceptual.codec import model_of
@@ -45,7 +45,7 @@ def test_one_texture_is_the_other_files_and_the_rest_stays(two: tuple[bytes, byt
     assert np.abs(got[label] - theirs[label]).max() <= step + 2 / 16 < np.abs(mine[label] - theirs[label]).max()
     for n in mine.keys() - {label}:
         assert np.abs(got[n] - mine[n]).max() <= step + 2 / 16
-    assert np.array_equal(codec.labels(edited), codec.labels(two[0]))
+    assert np.array_equal(api.labels(edited), api.labels(two[0]))
     before, after = sccodec.info(two[0]), sccodec.info(edited)
     assert (before.width, before.height, before.tag) == (after.width, after.height, after.tag)
     assert sccodec.decode(edited).shape == (64, 64, 3)

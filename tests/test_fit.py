@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sccodec
-from sccodec import codec, fit
+from sccodec import api, codec, fit
 from sccodec.codec import Notice, Options, Spec
 from sccodec.errors import BadInput, CodecUnavailable
 
@@ -57,10 +57,10 @@ def test_a_target_over_a_codec_without_qualities(fake_codec: str, noise: Picture
     sizes = {q: len(sccodec.encode(noise, "fake", q)) for q in (0, 50, 80, 100)}
     assert len(set(sizes.values())) == 4
     for most in (sizes[0], sizes[50] + 1, sizes[80] - 1, sizes[100], 10**9):
-        data, quality = fit.encode(noise, "fake", most)
+        data, quality = api.encode_within(noise, "fake", most)
         assert len(data) <= most
         assert data == sccodec.encode(noise, "fake", quality) == sccodec.encode(noise, "fake", target_bytes=most)
-        finer = [q for q in fit.QUALITIES if q > quality]
+        finer = [q for q in codec.QUALITIES if q > quality]
         assert all(len(sccodec.encode(noise, "fake", q)) > most for q in finer[:8:4])
 
 
@@ -98,14 +98,14 @@ def test_a_codec_that_lists_its_qualities_analyses_once(
     monkeypatch.setattr(fake.Fake, "qualities", lambda self: listed, raising=False)
     monkeypatch.setattr(fake.Fake, "encoder", encoder, raising=False)
     most = len(sccodec.encode(noise, "fake", 70))
-    data, quality = fit.encode(noise, "fake:plain", most, options=Options(max_pixels=5000))
+    data, quality = api.encode_within(noise, "fake:plain", most, options=Options(max_pixels=5000))
     assert len(data) == most and quality in listed
     assert calls[0] == (Spec("fake", "plain"), 5000) and len(calls) - 1 <= 10
 
 
 def test_a_notice_is_given_once(fake_codec: str) -> None:
     heard: list[str] = []
-    fit.encode(np.zeros((4, 4, 3), np.uint8), "fake", 1000, notice=heard.append)
+    api.encode_within(np.zeros((4, 4, 3), np.uint8), "fake", 1000, notice=heard.append)
     assert len(heard) == 1 and "black" in heard[0]
 
 
@@ -122,7 +122,7 @@ def test_rates_that_are_none(bpp: float) -> None:
 
 
 def test_listed_qualities_ascend_from_0_to_100() -> None:
-    for name in codec.names():
+    for name in api.names():
         with contextlib.suppress(CodecUnavailable):
-            listed = fit.qualities_of(codec.load(name))
+            listed = codec.qualities_of(api.load(name))
             assert list(listed) == sorted(set(listed)) and listed[0] == 0 and listed[-1] == 100, name

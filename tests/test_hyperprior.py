@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import sccodec
-from sccodec import bundle, codec, container
+from sccodec import api, bundle, codec, container
 from sccodec.cli import main
 from sccodec.codecs.hyperprior.coding import HyperpriorModel
 from sccodec.entropy.coder import Writer
@@ -250,7 +250,7 @@ def test_files_are_the_same_format_in_torch(monkeypatch: pytest.MonkeyPatch, var
 def test_there_are_no_labels_and_no_options() -> None:
     data = sccodec.encode(picture(20, 20), "hyperprior:tiny")
     with pytest.raises(BadInput, match="no label map"):
-        codec.labels(data)
+        api.labels(data)
     with pytest.raises(BadInput, match="no option"):
         sccodec.encode(picture(20, 20), "hyperprior:tiny,scale=2")
 

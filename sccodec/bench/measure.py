@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from sccodec import bundle, codec, image
+from sccodec import api, bundle, image
 from sccodec.bench import rows
 from sccodec.bench.datasets import Entry
 from sccodec.bench.gauge import NOT_ASKED, Gauge, is_learned, one_line
@@ -153,7 +153,7 @@ class Measurer:
     def _fill(self, row: Row, picture: Picture, item: Item) -> None:
         notes = list(self._picture_notes)
         options = replace(self.setup.options, device=item.device)
-        job = codec.prepare(picture, item.spec, None, notes.append, options)
+        job = api.prepare(picture, item.spec, None, notes.append, options)
         made_by: Callable[[Spec], str] | None = getattr(job.codec, "made_by", None)
         if made_by is not None:
             row["encoder"] = made_by(job.spec)
@@ -163,8 +163,8 @@ class Measurer:
         data, row["encode_seconds"] = encoded.result, encoded.seconds
         row["file_bytes"] = len(data)
         row["bpp"] = 8 * len(data) / (picture.shape[0] * picture.shape[1])
-        found = codec.codec_of_file(data, options.max_pixels)
-        settled = codec.settle(found, options, notes.append)
+        found = api.codec_of_file(data, options.max_pixels)
+        settled = api.settle(found, options, notes.append)
         decodings = timed(lambda: found.decode(data, settled), self.setup.repeats, np.array_equal)
         decoded, row["decode_seconds"] = decodings.result, decodings.seconds
         if "program" in dict(job.spec.options):
@@ -196,7 +196,7 @@ class Measurer:
     def _load_codec(self, item: Item) -> Loaded:
         """Encode and decode a tiny picture, once for each model; an error of the installation is for all pictures."""
         if item.spec not in self._keys:
-            self._keys[item.spec] = f"{model_key(Spec.parse(item.spec))} on {item.device}"
+            self._keys[item.spec] = f"{model_key(api.parse(item.spec))} on {item.device}"
         key = self._keys[item.spec]
         if key not in self._loaded:
             loaded = Loaded()
@@ -204,10 +204,10 @@ class Measurer:
             tiny = np.add.outer(np.arange(TINY), 2 * np.arange(TINY))[:, :, None] + np.array([0, 20, 60])
             started = time.perf_counter()
             try:
-                data = codec.encode(tiny.astype(np.uint8), item.spec, notice=lambda text: None, options=options)
-                codec.decode(data, notice=lambda text: None, options=options)
+                data = api.encode(tiny.astype(np.uint8), item.spec, notice=lambda text: None, options=options)
+                api.decode(data, notice=lambda text: None, options=options)
                 loaded.seconds = time.perf_counter() - started
-                loaded.tag = codec.info(data, options=options).tag
+                loaded.tag = api.info(data, options=options).tag
             except (CodecUnavailable, ModelError) as error:
                 loaded.failure = error
             except Exception:

@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
-from sccodec import codec, engine
+from sccodec import api, engine
 from sccodec.bench import rows
 from sccodec.bench.datasets import Dataset, Entry
 from sccodec.bench.gauge import RemoteGauge, is_learned, missing, settle_process
 from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tags_of
-from sccodec.codec import Options, Spec
+from sccodec.codec import Options
 from sccodec.errors import BadInput, SccodecError
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ def prepare_items(
     said: set[str] = set()
     groups: dict[str, list[tuple[Item, frozenset[str] | None]]] = {}
     for text in wish.specs:
-        spec = Spec.parse(text)
-        device = codec.settle(codec.load(spec.codec), wish.options, said.add).device
+        spec = api.parse(text)
+        device = api.settle(api.load(spec.codec), wish.options, said.add).device
         groups.setdefault(model_key(spec), []).append((Item(text, metrics, device), tags_of(spec)))
     for text in sorted(said):
         notice(text)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import product
 
-from sccodec import bundle, codec
+from sccodec import api, bundle, codec
 from sccodec.errors import BadInput
 
 ALL = "all"
@@ -36,24 +36,24 @@ def expand(texts: Sequence[str]) -> list[str]:
         name, colon, rest = text.partition(":")
         parts = every_codec(rest if colon else ALL_QUALITIES) if name == ALL else [text]
         for part in parts:
-            found |= dict.fromkeys(str(codec.Spec.parse(spec)) for spec in variations(part))
+            found |= dict.fromkeys(str(api.parse(spec)) for spec in variations(part))
             if len(found) > MOST_SPECS:
                 raise BadInput(f"{text!r} stands for too many specs: the limit is {MOST_SPECS}")
     for spec in found:
-        check(codec.Spec.parse(spec))
+        check(api.parse(spec))
     return list(found)
 
 
 def every_codec(options: str) -> list[str]:
     """A text for each codec that can run here, with those options."""
     with_models = {model.codec for model in bundle.installed()}
-    names = [n for n in codec.names() if n not in NOT_IN_ALL and (n in with_models or is_native(n))]
+    names = [n for n in api.names() if n not in NOT_IN_ALL and (n in with_models or is_native(n))]
     return [n if n in LOSSLESS else f"{n}:{options}" for n in names]
 
 
 def is_native(name: str) -> bool:
     """Whether a codec writes files of a public format, which need no model."""
-    return codec.suffix_of(codec.load(name)) != ".scc"
+    return api.suffix_of(api.load(name)) != ".scc"
 
 
 def check(spec: codec.Spec) -> None:
@@ -69,7 +69,7 @@ def check(spec: codec.Spec) -> None:
     if is_native(spec.codec):
         if spec.variant is not None:
             raise BadInput(f"{spec.codec} has no variants, such as {spec.variant!r}: write {spec.codec}:option=value")
-        known: tuple[str, ...] | None = getattr(codec.load(spec.codec), "options", None)
+        known: tuple[str, ...] | None = getattr(api.load(spec.codec), "options", None)
         if known is not None:
             codec.Spec(spec.codec, None, tuple(o for o in spec.options if o[0] != "q")).check_options(*known)
 

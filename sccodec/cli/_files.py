@@ -133,7 +133,7 @@ def _replace(place: Path, data: bytes) -> None:
 
 
 def _read_recognised(file: BinaryIO) -> bytes:
-    from sccodec.codec import recognise
+    from sccodec.api import recognise
     from sccodec.formats.files import START_BYTES
 
     start = file.read(START_BYTES)

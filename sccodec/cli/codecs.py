@@ -14,13 +14,13 @@ from sccodec.errors import CodecUnavailable
 @_batch.as_json
 def command(json_: bool) -> None:
     """List the codecs, and the models that are installed for each."""
-    from sccodec import bundle, codec
+    from sccodec import api, bundle
 
     installed = bundle.installed()
     rows = []
-    for name in codec.names():
+    for name in api.names():
         try:
-            summary, available = codec.load(name).summary, True
+            summary, available = api.load(name).summary, True
         except CodecUnavailable as error:
             summary, available = str(error), False
         models = [{"variant": m.variant, "tag": m.tag.hex()} for m in installed if m.codec == name]

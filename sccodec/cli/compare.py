@@ -49,11 +49,11 @@ def command(
     """
     if target_bytes is not None and target_bpp is not None:
         raise click.UsageError("--target-bytes and --target-bpp exclude one another")
-    from sccodec import codec, fit
+    from sccodec import api, fit
     from sccodec.bench import gauge
     from sccodec.report import gallery, page
 
-    chosen = {str(codec.Spec.parse(spec)): spec for spec in specs}
+    chosen = {str(api.parse(spec)): spec for spec in specs}
     place = _files.plan([picture], output, lambda stem: f"{stem}.compare.html", force=force)[0].target
     name = "standard input" if picture == _files.STREAM else Path(picture).name
     reporter = Reporter()
@@ -63,7 +63,7 @@ def command(
     if target_bpp is not None:
         most = max(1, fit.bytes_of_bpp(target_bpp, width, height))
     if most is None:
-        most = len(codec.encode(original, specs[0], notice=reporter.notice, options=options))
+        most = len(api.encode(original, specs[0], notice=reporter.notice, options=options))
     missing = gauge.missing()
     measure = gallery.gauge(original, [m for m in gauge.choose([]) if m not in missing])
     found = gallery.at_size(original, chosen, most, measure, reporter.notice, options)

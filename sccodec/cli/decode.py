@@ -23,7 +23,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
 
     The suffix of -o chooses the format; standard output gets PNG. FILE may be - for standard input.
     """
-    from sccodec import codec, image
+    from sccodec import api, image
 
     jobs = _files.plan(inputs, output, lambda stem: f"{stem}.decoded.png", force=force)
     for job in jobs:
@@ -33,7 +33,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
         def notice(text: str) -> None:
             reporter.notice(f"{job.name}: {text}")
 
-        picture = codec.decode(_files.read_stream(job.source), notice=notice, options=options)
+        picture = api.decode(_files.read_stream(job.source), notice=notice, options=options)
         _files.write(job.target, image.to_bytes(picture, _suffix(job)))
         if job.target is not None:
             height, width = picture.shape[:2]

@@ -41,7 +41,7 @@ def command(
     """
     if len(labels_from) not in (0, 1, len(labels)):
         raise click.UsageError("--label-from goes once with all --label, or as often as it")
-    from sccodec import codec
+    from sccodec import api
 
     jobs = _files.plan([file], output, lambda stem: f"{stem}.edited.scc", force=force, also_read=[donor])
 
@@ -51,7 +51,7 @@ def command(
             textures = _files.read_source(donor)
         except (BadStream, BadInput) as error:  # the line would begin with FILE's name alone
             raise type(error)(f"{_batch.source_name(donor)}: {error}") from error
-        edited = codec.edit(data, textures, labels, labels_from, options=options)
+        edited = api.edit(data, textures, labels, labels_from, options=options)
         _files.write(job.target, edited)
         if job.target is not None:
             reporter.result(f"{job.name} -> {job.target}: {len(edited)} bytes, {len(data)} before")

@@ -45,13 +45,13 @@ def command(
     """
     if sum(given is not None for given in (quality, target_bytes, target_bpp)) > 1:
         raise click.UsageError("-q, --target-bytes and --target-bpp exclude one another")
-    from sccodec import codec, fit, image
+    from sccodec import api, fit, image
 
     # A wrong spec, or a device that is missing, is one error, not one for each file.
-    chosen = codec.Spec.parse(spec)
-    found = codec.load(chosen.codec)
-    options = codec.settle(found, options, Reporter().notice)
-    jobs = _files.plan(inputs, output, lambda stem: stem + codec.suffix_of(found), force=force)
+    chosen = api.parse(spec)
+    found = api.load(chosen.codec)
+    options = api.settle(found, options, Reporter().notice)
+    jobs = _files.plan(inputs, output, lambda stem: stem + api.suffix_of(found), force=force)
     if json_ and any(job.target is None for job in jobs):
         raise click.UsageError("--json and the encoded file cannot both go to standard output")
 
@@ -64,9 +64,9 @@ def command(
         height, width = picture.shape[:2]
         most = target_bytes if target_bpp is None else fit.bytes_of_bpp(target_bpp, width, height)
         if most is None:
-            data, used = codec.encode(picture, spec, quality, notice=notice, options=options), quality
+            data, used = api.encode(picture, spec, quality, notice=notice, options=options), quality
         else:
-            data, used = fit.encode(picture, spec, most, notice=notice, options=options)
+            data, used = api.encode_within(picture, spec, most, notice=notice, options=options)
         if used is None and "q" in dict(chosen.options):
             used = float(dict(chosen.options)["q"])
         _files.write(job.target, data)

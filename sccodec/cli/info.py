@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool, options: Options) -> None:
     """Say what files hold: codec, model, size, and where the bytes went."""
-    from sccodec import codec
+    from sccodec import api
 
     def work(source: str, reporter: Reporter) -> dict[str, Any]:
-        found = codec.info(_files.read_source(source), options=options)
+        found = api.info(_files.read_source(source), options=options)
         if not json_:
             rows = [
                 ("file", _batch.source_name(source)),

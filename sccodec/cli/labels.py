@@ -25,7 +25,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
     The samples of the PNG are the classes, at the scale at which they were sent; its palette is for looking
     at.
     """
-    from sccodec import codec, image
+    from sccodec import api, image
 
     jobs = _files.plan(inputs, output, lambda stem: f"{stem}.labels.png", force=force)
     for job in jobs:
@@ -33,7 +33,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
             raise BadInput(f"{job.target}: a map of classes is written as .png only")
 
     def work(job: _files.Job, reporter: Reporter) -> None:
-        labels = codec.labels(_files.read_stream(job.source), options=options)
+        labels = api.labels(_files.read_stream(job.source), options=options)
         _files.write(job.target, image.labels_to_bytes(labels))
         if job.target is not None:
             height, width = labels.shape

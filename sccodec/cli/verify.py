@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, inputs: tuple[str, ...], options: Options) -> None:
     """Decode files without writing anything: bytes, symbols and model must all agree."""
-    from sccodec import codec
+    from sccodec import api
 
     def work(source: str, reporter: Reporter) -> None:
         name = _batch.source_name(source)
@@ -27,7 +27,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], options: Options) -> No
         def notice(text: str) -> None:
             reporter.notice(f"{name}: {text}")
 
-        height, width = codec.decode(_files.read_source(source), notice=notice, options=options).shape[:2]
+        height, width = api.decode(_files.read_source(source), notice=notice, options=options).shape[:2]
         reporter.result(f"{name}: ok, {width}x{height}")
 
     ctx.exit(_batch.run(inputs, _batch.source_name, work))

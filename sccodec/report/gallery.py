@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, features
 
-from sccodec import codec, fit
+from sccodec import api, codec, fit
 from sccodec.codec import Notice, Options, Picture
 from sccodec.errors import SccodecError
 from sccodec.report.curves import split
@@ -84,7 +84,7 @@ def at_size(
     for name, spec in specs.items():
         try:
             data, quality, off = encoded(picture, spec, n_bytes, notice, options)
-            decoded = codec.decode(data, notice=notice, options=options)
+            decoded = api.decode(data, notice=notice, options=options)
         except SccodecError as error:
             failed.append((name, " ".join(str(error).split())))
             continue
@@ -96,12 +96,12 @@ def encoded(
     picture: Picture, spec: str, n_bytes: int, notice: Notice, options: Options
 ) -> tuple[bytes, float | None, str]:
     """The file, the quality that was found for it, and in words how it misses the target."""
-    job = codec.prepare(picture, spec, None, fit.once(notice), options)
+    job = api.prepare(picture, spec, None, api.once(notice), options)
     if split(spec)[1]:
         data = job.encode()
         return data, job.quality, missed(len(data), n_bytes, "the spec states its own setting")
     smallest: tuple[bytes, float] | None = None
-    encoder = fit.encoder_of(job)
+    encoder = api.encoder_of(job)
 
     def remembering(quality: float) -> bytes:
         nonlocal smallest
@@ -110,12 +110,12 @@ def encoded(
             smallest = data, quality
         return data
 
-    best, _ = fit.search(remembering, fit.qualities_of(job.codec), n_bytes)
+    best, _ = fit.search(remembering, codec.qualities_of(job.codec), n_bytes)
     if best is None:
         assert smallest is not None, "one quality at least was tried"
         return *smallest, missed(len(smallest[0]), n_bytes, "its smallest file")
     data, quality = best
-    last = quality == max(fit.qualities_of(job.codec))
+    last = quality == max(codec.qualities_of(job.codec))
     return data, quality, missed(len(data), n_bytes, "its best file" if last else "")
 
 

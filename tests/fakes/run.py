@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import sccodec.codec
+import sccodec.api
 import sccodec.codecs
 from sccodec.cli import main
 
 sccodec.codecs.__path__.append(str(Path(__file__).parent / "codecs"))
 from sccodec.codecs import fake  # noqa: E402  # found through the line above
 
-sccodec.codec.codec_of_tag = fake.owner
+sccodec.api.codec_of_tag = fake.owner
 main(sys.argv[1:])

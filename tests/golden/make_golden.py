@@ -40,7 +40,7 @@ def main() -> None:
     import numpy as np
     from PIL import Image
 
-    from sccodec import codec
+    from sccodec import api
     from tests import tiny_general, tiny_hyperprior
     from tests.decode_golden import symbols
 
@@ -57,9 +57,9 @@ def main() -> None:
     for variant in dict.fromkeys(variant for variant, _, _ in CASES[name]):
         writers[name](GOLDEN, variant)
     for i, (variant, (height, width), quality) in enumerate(CASES[name]):
-        data = codec.encode(tiny_hyperprior.pictures(1, height, width, seed=i)[0], f"{name}:{variant}", quality)
+        data = api.encode(tiny_hyperprior.pictures(1, height, width, seed=i)[0], f"{name}:{variant}", quality)
         (GOLDEN / f"{prefix}{i}.scc").write_bytes(data)
-        Image.fromarray(np.asarray(codec.decode(data))).save(GOLDEN / f"{prefix}{i}.png", optimize=True)
+        Image.fromarray(np.asarray(api.decode(data))).save(GOLDEN / f"{prefix}{i}.png", optimize=True)
         known["files"][f"{prefix}{i}.scc"] = {
             "sha256": hashlib.sha256(data).hexdigest(),
             **symbols(data),

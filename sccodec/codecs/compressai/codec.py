@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sccodec import codec as codecs
 from sccodec import container
-from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.codec import Info, Notice, Options, Picture, Spec, spec_of_file
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt, Desync, ModelMismatch, ModelNotFound, TooLarge
 
 if TYPE_CHECKING:
@@ -225,7 +224,7 @@ def excess(family: Family, width: int, height: int) -> str:
 def read_header(data: bytes, options: Options) -> tuple[container.Container, Peer]:
     """The container, and the model that it names; raises BadStream."""
     file = container.parse(data, options.max_pixels)
-    spec = codecs.spec_of_file(dict(file.extras).get(container.CODEC_EXTRA, b""))
+    spec = spec_of_file(dict(file.extras).get(container.CODEC_EXTRA, b""))
     try:
         spec.check_options("metric")
         native = ":" in (spec.variant or "")

@@ -14,7 +14,7 @@ TAG = b"fake"
 
 
 def owner(tag: bytes) -> str:
-    """In place of sccodec.codec.codec_of_tag."""
+    """In place of sccodec.api.codec_of_tag."""
     return "fake" if tag == TAG else bundle.find(tag).codec
 
 

@@ -1,0 +1,289 @@
+"""What `import sccodec` offers: find the codec of a spec or of a file, encode, decode, and say what a file holds.
+
+Codecs are found by listing ``sccodec/codecs``, and imported when they are asked for; none of them imports this module.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sccodec import codecs, container, fit
+from sccodec.codec import (
+    DEFAULT_OPTIONS,
+    Codec,
+    Encoder,
+    Info,
+    Notice,
+    Options,
+    Picture,
+    Spec,
+    qualities_of,
+    spec_of_file,
+)
+from sccodec.errors import BadInput, NotScc, UnknownCodec, UnsupportedVersion
+from sccodec.formats import files
+
+
+def names() -> list[str]:
+    """Every codec, by listing the package."""
+    return list(_listed(tuple(codecs.__path__)))
+
+
+@functools.lru_cache(maxsize=4)
+def _listed(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Memoised, because each encoding and decoding asks twice or more, and a listing takes half a millisecond."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")))
+
+
+def parse(text: str) -> Spec:
+    """Read "codec[:variant][,key=value...]"; raises UnknownCodec, which lists the known, or BadInput."""
+    check_known(text.partition(":")[0])
+    return Spec.parse(text)
+
+
+def check_known(name: str) -> None:
+    """Raise UnknownCodec for a codec that there is not."""
+    if name not in names():
+        raise UnknownCodec(f"no codec is named {name!r}; there are: {', '.join(names()) or 'none'}")
+
+
+def load(name: str) -> Codec:
+    """The codec of that name; raises UnknownCodec."""
+    check_known(name)
+    return cast(Codec, importlib.import_module(f"sccodec.codecs.{name}").codec())
+
+
+def codec_of_tag(tag: bytes) -> str:
+    """The codec whose model file has that tag; raises ModelNotFound."""
+    from sccodec import bundle
+
+    return bundle.locate(tag).codec
+
+
+def recognise(start: bytes) -> str | None:
+    """The format that the first files.START_BYTES of a file show, or None: "scc", or the codec that decodes it."""
+    if container.is_scc(start):
+        return "scc"
+    found = files.recognise(start)
+    return found if found in names() else None
+
+
+def suffix_of(found: Codec) -> str:
+    """The suffix of the files that a codec writes."""
+    return str(getattr(found, "suffix", ".scc"))
+
+
+def codec_of_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> Codec:
+    """The codec that decodes a file; raises BadStream or ModelError."""
+    recognised = recognise(data[: files.START_BYTES])
+    if data and recognised is None:
+        raise NotScc
+    if recognised is not None and recognised != "scc":
+        return load(recognised)
+    file = container.parse(data, max_pixels)
+    named = dict(file.extras).get(container.CODEC_EXTRA)
+    return load(codec_of_tag(file.tag) if named is None else known_spec_of_file(named).codec)
+
+
+def known_spec_of_file(named: bytes) -> Spec:
+    """The spec that a file's own entry holds; raises UnsupportedVersion for an unknown codec, Corrupt for no spec."""
+    name = named[:1000].partition(b":")[0]
+    if named[:1000].isascii() and name.decode("ascii") not in names():
+        raise UnsupportedVersion(
+            f"the file needs the codec {name[:40].decode('ascii')!r}, which is not in this sccodec: update it"
+        )
+    return spec_of_file(named)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Arguments of encode() that have been checked: all that a codec asks for."""
+
+    codec: Codec
+    picture: Picture
+    spec: Spec
+    quality: float | None
+    notice: Notice
+    options: Options
+
+    def encode(self) -> bytes:
+        return self.codec.encode(self.picture, self.spec, self.quality, self.notice, self.options)
+
+
+def prepare(image: npt.ArrayLike, spec: str, quality: float | None, notice: Notice, options: Options) -> Job:
+    """Check what encode() was given; raises BadInput, UnknownCodec or CodecUnavailable."""
+    chosen = parse(spec)
+    picture = as_picture(image, options.max_pixels)
+    if "q" in dict(chosen.options):
+        if quality is not None:
+            raise BadInput(f"the quality is given twice, as {quality:g} and in {spec!r}")
+        quality = _number(dict(chosen.options)["q"])
+        chosen = Spec(chosen.codec, chosen.variant, tuple(o for o in chosen.options if o[0] != "q"))
+    if quality is not None and not 0 <= quality <= 100:
+        raise BadInput(f"quality is {quality:g}, it goes from 0 to 100")
+    found = load(chosen.codec)
+    return Job(found, picture, chosen, quality, notice, settle(found, options, notice))
+
+
+def settle(found: Codec, options: Options, notice: Notice) -> Options:
+    """The options with a device that is there and that the codec runs on; raises CodecUnavailable or BadInput."""
+    if options.checkpoint is not None and not getattr(found, "peer", False):
+        notice(f"{found.name} takes no checkpoint: {options.checkpoint} is left unused")
+    if options.device == "cpu":
+        return options
+    if not getattr(found, "gpu", False):
+        if options.device != "auto":
+            notice(f"{found.name} runs on the CPU only: device {options.device} is left unused")
+        return replace(options, device="cpu")
+    from sccodec import engine
+
+    return replace(options, device=engine.find_device(options.device))
+
+
+def encode(
+    image: npt.ArrayLike,
+    spec: str = "conceptual",
+    quality: float | None = None,
+    *,
+    notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
+    target_bytes: int | None = None,
+) -> bytes:
+    """Encode a picture, uint8 [H, W, 3] sRGB or [H, W] grey, into the bytes of a file.
+
+    spec: "codec[:variant][,option=value]". quality: 0..100, higher is better, None for the codec's default;
+    it may stand in the spec instead, as q, or be left to target_bytes: the best file that is no larger.
+    notice takes one-line warnings; without it they are Python warnings. Raises BadInput, UnknownCodec,
+    CodecUnavailable or ModelError.
+    """
+    if target_bytes is None:
+        return prepare(image, spec, quality, notice or warnings.warn, options).encode()
+    if quality is not None:
+        raise BadInput(f"quality {quality:g} and a target of {target_bytes} bytes: give one of them")
+    return encode_within(image, spec, target_bytes, notice=notice, options=options)[0]
+
+
+def encode_within(
+    image: npt.ArrayLike,
+    spec: str,
+    target_bytes: int,
+    *,
+    notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> tuple[bytes, float]:
+    """The file of the highest quality that has at most target_bytes, and that quality; otherwise as encode().
+
+    Raises BadInput where even the smallest file is larger (the message states its size), or the spec states a quality.
+    """
+    job = prepare(image, spec, None, notice or warnings.warn, options)
+    if job.quality is not None:
+        raise BadInput(f"{spec!r} states a quality, and a target is to find it: give one of them")
+    job = replace(job, notice=once(job.notice))
+    settings = qualities_of(job.codec)
+    found, smallest = fit.search(encoder_of(job), settings, target_bytes)
+    if found is None:
+        height, width = job.picture.shape[:2]
+        raise BadInput(
+            f"the target is {target_bytes} bytes, but the smallest file that {job.spec} makes of this picture has "
+            f"{smallest} bytes ({8 * smallest / (width * height):.4g} bpp)"
+        )
+    return found
+
+
+def encoder_of(job: Job) -> Encoder:
+    """A function from quality to file; with the codec's ``encoder``, the picture is analysed once for all of them."""
+    make: Callable[[Picture, Spec, Notice, Options], Encoder] | None = getattr(job.codec, "encoder", None)
+    if make is not None:
+        return make(job.picture, job.spec, job.notice, job.options)
+    return lambda quality: replace(job, quality=quality).encode()
+
+
+def once(notice: Notice) -> Notice:
+    """The same notice, without repetitions: each file that is tried would give it again."""
+    said: set[str] = set()
+
+    def give(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            notice(text)
+
+    return give
+
+
+def decode(data: bytes, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Picture:
+    """Decode the bytes of a file into uint8 [H, W, 3]; raises BadStream, ModelError or CodecUnavailable.
+
+    notice takes one-line warnings; without it they are Python warnings.
+    """
+    found = codec_of_file(data, options.max_pixels)
+    return found.decode(data, settle(found, options, notice or warnings.warn))
+
+
+def info(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Info:
+    """What a file says about itself; raises BadStream or ModelError."""
+    return codec_of_file(data, options.max_pixels).info(data, replace(options, device="cpu"))
+
+
+def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
+    """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError, or BadInput without one."""
+    return codec_of_file(data, options.max_pixels).labels(data, replace(options, device="cpu"))
+
+
+def edit(
+    data: bytes,
+    texture_from: bytes,
+    labels: Sequence[str | int],
+    labels_from: Sequence[str | int] = (),
+    *,
+    options: Options = DEFAULT_OPTIONS,
+) -> bytes:
+    """A file with the textures of some of its regions taken from another file; no pixels are decoded for it.
+
+    labels: of the file, by name or number. labels_from: those of the other file, one for each of labels or one for all;
+    without, they are the same. Raises BadInput where the files are of different models or of codecs without textures,
+    or where a label is in either not to be found; BadStream or ModelError.
+    """
+    if not labels or len(labels_from) not in (0, 1, len(labels)):
+        raise BadInput(f"{len(labels)} labels take their textures from as many others, or from one, or from the same")
+    found, other = codec_of_file(data, options.max_pixels), codec_of_file(texture_from, options.max_pixels)
+    for each in (found, other):
+        if not hasattr(each, "edit"):
+            raise BadInput(f"a file of the {each.name} codec holds no textures of regions")
+    others = labels_from if len(labels_from) == len(labels) else [*labels_from] * len(labels) or labels
+    swaps = [(str(mine), str(theirs)) for mine, theirs in zip(labels, others, strict=True)]
+    edited: bytes = found.edit(data, texture_from, swaps, replace(options, device="cpu"))  # type: ignore[attr-defined]
+    return edited
+
+
+def as_picture(image: npt.ArrayLike, max_pixels: int = container.MAX_PIXELS) -> Picture:
+    """uint8 [H, W, 3], contiguous, from uint8 [H, W], [H, W, 1] or [H, W, 3]; raises BadInput.
+
+    So it does for a picture beyond the limits, which a decoder under the same limits would not take back.
+    """
+    array = np.asarray(image)
+    if array.dtype != np.uint8:
+        raise BadInput(f"the picture's samples are {array.dtype}, they must be uint8")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
+        raise BadInput(f"the picture's shape is {np.shape(image)}, it must be [H, W], [H, W, 1] or [H, W, 3]")
+    height, width = array.shape[:2]
+    if too_much := container.excess(width, height, max_pixels):
+        raise BadInput(f"the picture is {too_much}")
+    return np.ascontiguousarray(np.broadcast_to(array, (height, width, 3)))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"quality is {text!r}, it must be a number") from None
