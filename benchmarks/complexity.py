@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from sccodec import bundle
 from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
+from sccodec.codecs.conceptual.planes import coordinates, noise
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 
 
@@ -35,8 +36,8 @@ def main() -> None:
         tensors["labels"],
         tensors["index"],
         torch.rand(1, config.detail, size // 32, size // 32),
-        torch.from_numpy(regions.coordinates(size // 16, size // 16)),
-        *(torch.from_numpy(regions.noise(size // s, size // s)) for s in (4, 2, 1)),
+        torch.from_numpy(coordinates(size // 16, size // 16)),
+        *(torch.from_numpy(noise(size // s, size // s)) for s in (4, 2, 1)),
     )
     jobs: tuple[tuple[str, torch.nn.Module, tuple[Any, ...], str], ...] = (
         ("segmenter", Segmenter(SegmenterConfig(config.classes)), (image,), "encode"),

@@ -14,7 +14,7 @@ pytest.importorskip("onnxscript")
 import tiny  # noqa: E402
 from torch import nn  # noqa: E402
 
-from sccodec.codecs.conceptual import regions  # noqa: E402
+from sccodec.codecs.conceptual.planes import coordinates, noise  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import export  # noqa: E402
@@ -39,7 +39,7 @@ def inputs(height: int, width: int, labels: int, factor: int = 8) -> dict[str, d
     normal = lambda *shape: rng.standard_normal(shape).astype(np.float32)  # noqa: E731
     index = rng.integers(0, labels, (1, height // factor, width // factor))
     image = rng.random((1, 3, height, width)).astype(np.float32)
-    planes = {f"noise{s}": regions.noise(height // s, width // s) for s in (4, 2, 1)}
+    planes = {f"noise{s}": noise(height // s, width // s) for s in (4, 2, 1)}
     return {
         "segmenter": {"image": image},
         "encoder": {"image": image, "labels": index},
@@ -49,7 +49,7 @@ def inputs(height: int, width: int, labels: int, factor: int = 8) -> dict[str, d
             "labels": np.arange(labels),
             "index": index,
             "detail": normal(1, CONFIG.detail, -(-height // 32), -(-width // 32)),
-            "coordinates": regions.coordinates(-(-height // 16), -(-width // 16)),
+            "coordinates": coordinates(-(-height // 16), -(-width // 16)),
             **planes,
         },
     }

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
-from sccodec.codecs.conceptual import regions  # noqa: E402
 from sccodec.codecs.conceptual.networks.photographs import GeneralAnalysis, GeneralGenerator  # noqa: E402
+from sccodec.codecs.conceptual.planes import noise  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
@@ -54,7 +54,7 @@ def test_graphs_compute_what_torch_does(
             "textures": rng.standard_normal((3, 8)).astype(np.float32),
             "labels": np.arange(3),
             "index": rng.integers(0, 3, (1, h, w)),
-            **{f"noise{s}": regions.noise(16 // s * h, 16 // s * w) for s in (4, 2, 1)},
+            **{f"noise{s}": noise(16 // s * h, 16 // s * w) for s in (4, 2, 1)},
         },
     }
     modules = {

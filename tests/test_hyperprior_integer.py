@@ -28,9 +28,9 @@ from sccodec.codecs.hyperprior.coding import (  # noqa: E402
     interpolate,
     lattice,
     put_lattice,
-    tiles,
     traverse,
 )
+from sccodec.codecs.hyperprior.latents import tiles  # noqa: E402
 from sccodec.entropy import tables  # noqa: E402
 from sccodec.entropy.coder import Reader, Writer  # noqa: E402
 from sccodec.errors import Corrupt, ModelMismatch  # noqa: E402

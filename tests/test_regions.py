@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.planes import coordinates, noise
 
 PARENTS = ((), (), (1,), (2, 1), (0,))
 
@@ -40,9 +41,9 @@ def test_cell_positions_follow_the_picture() -> None:
 
 
 def test_noise_is_fixed_white_and_goes_on_in_larger_planes() -> None:
-    small, large = regions.noise(64, 64)[0, 0], regions.noise(128, 256)[0, 0]
+    small, large = noise(64, 64)[0, 0], noise(128, 256)[0, 0]
     assert np.array_equal(small, large[:64, :64])
-    assert np.array_equal(regions.noise(20, 30, 7, 100)[0, 0], large[7:27, 100:130])
+    assert np.array_equal(noise(20, 30, 7, 100)[0, 0], large[7:27, 100:130])
     assert abs(large.mean()) < 0.02 and abs(large.std() - 1) < 0.02
     for a, b in ((large[1:], large[:-1]), (large[:, 1:], large[:, :-1])):
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
@@ -51,6 +52,6 @@ def test_noise_is_fixed_white_and_goes_on_in_larger_planes() -> None:
 
 
 def test_coordinates_are_bounded_and_mirror() -> None:
-    plane = regions.coordinates(4, 6)
+    plane = coordinates(4, 6)
     assert plane.shape == (1, 8, 4, 6) and np.abs(plane).max() <= 1
     assert np.allclose(plane[0, 0], -plane[0, 0, :, ::-1]) and np.allclose(plane[0, 1], -plane[0, 1, ::-1])

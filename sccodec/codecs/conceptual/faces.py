@@ -30,6 +30,7 @@ from sccodec import container
 from sccodec.bundle import Bundle
 from sccodec.codec import Notice, Picture
 from sccodec.codecs.conceptual import portrait, regions
+from sccodec.codecs.conceptual.planes import coordinates, noise
 from sccodec.codecs.conceptual.priors import LATENT_BITS, STEP_LIMIT, IntegerPriors, LatentCoder, PriorModel
 from sccodec.codecs.conceptual.regions import Regions
 from sccodec.codecs.conceptual.textures import (
@@ -192,7 +193,7 @@ class Model:
     def synthesise(self, found: Regions, t: Floats, detail: Floats) -> Picture:
         """The picture, uint8 [S, S, 3], of textures and detail in base units."""
         size = self.size
-        planes = {f"noise{s}": regions.noise(size // s, size // s) for s in (4, 2, 1)}
+        planes = {f"noise{s}": noise(size // s, size // s) for s in (4, 2, 1)}
         (image,) = self.bundle.network("generator").run(
             {
                 "textures": t.astype(np.float32),
@@ -201,7 +202,7 @@ class Model:
                 "detail": np.ascontiguousarray(
                     np.moveaxis(detail.reshape(*self.cells, -1), -1, 0)[None].astype(np.float32)
                 ),
-                "coordinates": regions.coordinates(size // 16, size // 16),
+                "coordinates": coordinates(size // 16, size // 16),
                 **planes,
             }
         )

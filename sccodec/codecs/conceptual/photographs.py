@@ -35,6 +35,7 @@ from sccodec import container
 from sccodec.bundle import Bundle
 from sccodec.codec import Notice, Picture
 from sccodec.codecs.conceptual import regions
+from sccodec.codecs.conceptual.planes import noise
 from sccodec.codecs.conceptual.priors import LATENT_BITS, IntegerPriors, LatentCoder, PriorModel
 from sccodec.codecs.conceptual.regions import Regions
 from sccodec.codecs.conceptual.textures import (
@@ -48,8 +49,8 @@ from sccodec.codecs.conceptual.textures import (
     replace_textures,
     traverse_textures,
 )
-from sccodec.codecs.hyperprior.codec import TILE, Latents, pixels_around, widen
-from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE, HyperpriorModel, tiles
+from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE, HyperpriorModel
+from sccodec.codecs.hyperprior.latents import TILE, Latents, pixels_around, tiles, widen
 from sccodec.container import Container
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.errors import ModelMismatch
@@ -328,7 +329,7 @@ def shape_of(rows: slice, columns: slice) -> tuple[int, int]:
 
 def noise_of(finer: int, h: int, w: int, top: int, left: int) -> npt.NDArray[Any]:
     """The part of a noise plane that covers some positions of 1/16, so many times finer."""
-    return regions.noise(finer * h, finer * w, finer * top, finer * left)
+    return noise(finer * h, finer * w, finer * top, finer * left)
 
 
 def working_picture(image: Picture, geometry: Geometry) -> npt.NDArray[np.float32]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -347,9 +346,3 @@ class GridCoder:
         y_hat = np.where(row.ravel() < 0, 0, mean.ravel()).astype(np.int32)
         y_hat[coded] += MEAN_STEPS * got
         return self.coder.note(y_hat).reshape(mean.shape)  # means too must agree
-
-
-def tiles(height: int, width: int, side: int) -> list[tuple[slice, slice]]:
-    """Rows and columns of the tiles, side x side at most, that cover height x width positions, in raster order."""
-    starts = product(range(0, height, side), range(0, width, side))
-    return [(slice(y, min(y + side, height)), slice(x, min(x + side, width))) for y, x in starts]

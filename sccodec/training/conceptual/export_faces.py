@@ -17,6 +17,7 @@ from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.faces import BITSTREAM, DETAIL_STRIDE
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
+from sccodec.codecs.conceptual.planes import coordinates, noise
 from sccodec.codecs.conceptual.priors import (
     DETAIL_INPUT_BITS,
     LATENT_BITS,
@@ -175,7 +176,7 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
     assert isinstance(prior, TexturePrior)
     h, w, rows = 100, 172, 5
     image = torch.rand(1, 3, h, w)
-    planes = {f"noise{s}": torch.from_numpy(regions.noise(h // s, w // s)) for s in (4, 2, 1)}
+    planes = {f"noise{s}": torch.from_numpy(noise(h // s, w // s)) for s in (4, 2, 1)}
     index = torch.arange(12 * 20).view(1, 12, 20) % rows
     sides = {"image": {2: "height", 3: "width"}}
     jobs = [
@@ -195,7 +196,7 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
                 "labels": torch.arange(rows),
                 "index": index,
                 "detail": torch.rand(1, config.detail, -(-h // 32), -(-w // 32)),
-                "coordinates": torch.from_numpy(regions.coordinates(-(-h // 16), -(-w // 16))),
+                "coordinates": torch.from_numpy(coordinates(-(-h // 16), -(-w // 16))),
                 **planes,
             },
             {

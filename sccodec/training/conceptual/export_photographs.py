@@ -16,6 +16,7 @@ from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.networks.photographs import MAP_STRIDE, GeneralAnalysis, GeneralConfig, GeneralGenerator
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
 from sccodec.codecs.conceptual.photographs import BITSTREAM
+from sccodec.codecs.conceptual.planes import noise
 from sccodec.codecs.conceptual.priors import PriorModel
 from sccodec.codecs.conceptual.textures import pool
 from sccodec.codecs.hyperprior.networks import Gains, fold
@@ -84,7 +85,7 @@ def graphs(networks: Mapping[str, Any], config: GeneralConfig) -> dict[str, NDAr
     h, w, rows = 5, 7, 3
     coarse = config.coarse
     image = torch.zeros(1, MAP_STRIDE * h, MAP_STRIDE * w, 3, dtype=torch.uint8)
-    planes = {f"noise{s}": torch.from_numpy(regions.noise(16 // s * h, 16 // s * w)) for s in (4, 2, 1)}
+    planes = {f"noise{s}": torch.from_numpy(noise(16 // s * h, 16 // s * w)) for s in (4, 2, 1)}
     sides = {1: "height", 2: "width"}
     jobs = [
         Job(

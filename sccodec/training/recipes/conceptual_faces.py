@@ -21,6 +21,7 @@ from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.faces import traverse
 from sccodec.codecs.conceptual.networks.faces import FACE_PARENTS, ConceptualConfig, Generator, TextureEncoder
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
+from sccodec.codecs.conceptual.planes import coordinates, noise
 from sccodec.errors import BadInput
 from sccodec.labels.maps import downsample_labels
 from sccodec.metrics.perceptual import LPIPS
@@ -81,8 +82,8 @@ class ConceptualTask:
             ),
             "discriminator": torch.optim.Adam(self.modules["discriminator"].parameters(), lr=4e-4, betas=(0.5, 0.99)),
         }
-        self.coordinates = torch.from_numpy(regions.coordinates(SIZE // 16, SIZE // 16)).to(self.device)
-        self.noise = [torch.from_numpy(regions.noise(SIZE // s, SIZE // s)).to(self.device) for s in (4, 2, 1)]
+        self.coordinates = torch.from_numpy(coordinates(SIZE // 16, SIZE // 16)).to(self.device)
+        self.noise = [torch.from_numpy(noise(SIZE // s, SIZE // s)).to(self.device) for s in (4, 2, 1)]
 
     def code(
         self, modules: dict[str, nn.Module], images: Tensor, maps: NDArray[Any], steps: Tensor

@@ -30,6 +30,7 @@ from sccodec.codecs.conceptual.networks.photographs import (
     scales_of,
 )
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
+from sccodec.codecs.conceptual.planes import noise
 from sccodec.codecs.hyperprior.coding import traverse
 from sccodec.codecs.hyperprior.networks import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
 from sccodec.errors import BadInput
@@ -136,7 +137,7 @@ def code(modules: Mapping[str, Any], images: Tensor, maps: NDArray[Any], q: Tens
     distributions = FloatDistributions(modules["distributions"], modules["gains"], q)
     y_hat = traverse(grid, distributions, modules["hyper_analysis"](y), y) * kept[:, None, None, None]
     coarse_bits = torch.stack(list(grid.bits.values())).sum(0) * kept
-    planes = [torch.from_numpy(regions.noise(s * h, s * w)).to(images.device) for s in (4, 8, 16)]
+    planes = [torch.from_numpy(noise(s * h, s * w)).to(images.device) for s in (4, 8, 16)]
     index = torch.from_numpy(found.index.reshape(maps.shape)).to(images.device)
     with lowered:
         h8 = modules["synthesis"].features(y_hat * inverse, factor_s)

@@ -140,7 +140,7 @@ class Generator(nn.Module):
 
     Takes rows of decoded textures [K, textures] with their labels int64 [K]; index int64 [B, h, w], the row of every
     sample of the transmitted map; detail [B, detail, H/32, W/32]; coordinates [1, 8, H/16, W/16] (both rounded up) and
-    three noise planes [1, 1, H/s, W/s] at s = 4, 2, 1 (regions.py). Gives the image [B, 3, H, W], nominally in
+    three noise planes [1, 1, H/s, W/s] at s = 4, 2, 1 (planes.py). Gives the image [B, 3, H, W], nominally in
     [0, 1], not clipped. H and W multiples of 4.
 
         textures, labels -> style rows -> placed by index -> style maps at 1/16, 1/8, 1/4, 1/2

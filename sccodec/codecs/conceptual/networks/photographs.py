@@ -96,7 +96,7 @@ class Painter(nn.Module):
 
     Takes features [B, channels, 2h, 2w]; rows of decoded textures [K, textures] in base units with their labels int64
     [K]; index int64 [B, h, w], the row at every position of the latents; noise planes [1, 1, 4h, 4w], [1, 1, 8h, 8w]
-    and [1, 1, 16h, 16w] (conceptual/regions.py).
+    and [1, 1, 16h, 16w] (conceptual/planes.py).
     """
 
     def __init__(self, config: GeneralConfig) -> None:
