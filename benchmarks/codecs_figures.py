@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from sccodec.report.results import METRICS
+from sccodec.metrics.table import METRICS
 
 MOST_BYTES = 150_000
 DOTS_PER_INCH = 100

@@ -22,9 +22,9 @@ import numpy as np
 from measuring import RESULTS, write_json
 from numpy.typing import NDArray
 
+from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate, curves, results
 from sccodec.report.curves import Group, Point, Series
-from sccodec.report.results import METRICS
 
 DATASETS = {"kodak": "rows_kodak.jsonl", "faces": "rows_faces.jsonl"}
 ANCHORS = ("jpeg", "bpg")

@@ -25,10 +25,11 @@ from PIL import Image
 
 from sccodec import api, bundle, metrics
 from sccodec.bench import datasets, gauge, measure, rows, run, specs
-from sccodec.bench.datasets import Dataset, Entry
+from sccodec.bench.entries import Dataset, Entry
 from sccodec.bench.measure import Item, Measurer, Setup, timed
 from sccodec.codec import Options
 from sccodec.errors import BadInput, ModelNotFound, UnknownCodec
+from sccodec.metrics.table import METRICS
 
 Picture = npt.NDArray[np.uint8]
 
@@ -379,7 +380,7 @@ def test_a_picture_that_changed_since_it_was_added_is_refused(picture: Picture) 
 
 
 def test_metrics_are_chosen_by_name() -> None:
-    assert gauge.choose([]) == rows.METRICS
+    assert gauge.choose([]) == tuple(METRICS)
     assert gauge.choose(["ms_ssim,psnr", "ssim"]) == ("psnr", "ssim", "ms_ssim")
     with pytest.raises(BadInput, match="psnr, ssim"):
         gauge.choose(["psnr,snr"])

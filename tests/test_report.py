@@ -21,11 +21,12 @@ from sccodec import image
 from sccodec.bench import rows as bench_rows
 from sccodec.cli import main
 from sccodec.errors import BadInput
+from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate, chosen, codec_compare, page, plot, reference, tables, words
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, groups, mean, shared, split
 from sccodec.report.curves import curve as curve_of
-from sccodec.report.results import COSTS, METRICS, Results, read, sort
+from sccodec.report.results import COSTS, Results, read, sort
 
 needs_bjontegaard = pytest.mark.skipif(
     importlib.util.find_spec("bjontegaard") is None, reason="bjontegaard is not installed"
@@ -81,7 +82,7 @@ def test_failures_count_until_a_row_makes_them_good() -> None:
 
 
 def test_metrics_and_costs_are_keys_of_the_bench() -> None:
-    assert tuple(METRICS) == bench_rows.METRICS
+    assert set(METRICS) <= set(bench_rows.KEYS)
     assert set(COSTS) <= set(bench_rows.KEYS)
 
 

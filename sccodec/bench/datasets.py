@@ -7,35 +7,14 @@ from __future__ import annotations
 
 import glob
 import tarfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from sccodec.bench import registry
+from sccodec.bench.entries import Dataset, Entry
 from sccodec.errors import BadInput
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A picture: its name in the results, a function that reads its file's bytes, and their SHA-256 where it is known.
-
-    Goes to other processes.
-    """
-
-    name: str
-    read: Callable[[], bytes]
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Pictures, and the name that they have together in the results."""
-
-    name: str
-    entries: list[Entry]
 
 
 def find(text: str) -> Dataset:

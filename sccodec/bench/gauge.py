@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sccodec.bench.rows import METRICS
 from sccodec.errors import BadInput
+from sccodec.metrics.table import METRICS, is_learned, trunk_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -73,15 +73,6 @@ def missing() -> dict[str, str]:
         except BadInput as error:
             found[name] = str(error)
     return found
-
-
-def is_learned(name: str) -> bool:
-    """Whether a metric runs a network, in torch."""
-    return name.startswith("lpips_")
-
-
-def trunk_of(name: str) -> str:
-    return name.split("_")[1]
 
 
 class LocalGauge:

@@ -23,11 +23,12 @@ import numpy as np
 
 from sccodec import api, bundle, image
 from sccodec.bench import rows
-from sccodec.bench.datasets import Entry
-from sccodec.bench.gauge import NOT_ASKED, Gauge, is_learned, one_line
+from sccodec.bench.entries import Entry
+from sccodec.bench.gauge import NOT_ASKED, Gauge, one_line
 from sccodec.bench.specs import is_native
 from sccodec.codec import Options, Picture, Spec
 from sccodec.errors import CodecUnavailable, ModelError, SccodecError
+from sccodec.metrics.table import METRICS, is_learned
 
 if TYPE_CHECKING:
     from sccodec.bench.rows import Row
@@ -105,7 +106,7 @@ def model_key(spec: Spec) -> str:
 
 def blank(setup: Setup, entry: Entry, item: Item) -> Row:
     """A row with what is known before the work."""
-    reasons = {name: setup.missing.get(name, NOT_ASKED) for name in rows.METRICS if name not in item.metrics}
+    reasons = {name: setup.missing.get(name, NOT_ASKED) for name in METRICS if name not in item.metrics}
     return rows.empty(
         spec=item.spec,
         dataset=setup.dataset,

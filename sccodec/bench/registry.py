@@ -20,7 +20,7 @@ from sccodec.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sccodec.bench.datasets import Entry
+    from sccodec.bench.entries import Entry
     from sccodec.codec import Picture
 
 KODAK = {

@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sccodec.errors import BadInput
-
-METRICS = ("psnr", "ssim", "ms_ssim", "lpips_alex_v0.1", "lpips_vgg_v0.1")
-"""Every metric that there is, in the order in which they are shown."""
+from sccodec.metrics.table import METRICS
 
 KEYS: Mapping[str, str] = {
     "spec": "codec, variant and options, as they were asked for",

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING
 
 from sccodec import api, engine
 from sccodec.bench import rows
-from sccodec.bench.datasets import Dataset, Entry
-from sccodec.bench.gauge import RemoteGauge, is_learned, missing, settle_process
+from sccodec.bench.entries import Dataset, Entry
+from sccodec.bench.gauge import RemoteGauge, missing, settle_process
 from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tags_of
 from sccodec.codec import Options
 from sccodec.errors import BadInput, SccodecError
+from sccodec.metrics.table import METRICS, is_learned
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -139,7 +140,7 @@ def remaining(
     if whole and tags is not None:
         return None
     more = {name for row in held for name in row.get("metrics") or ()} - set(lacking)
-    every = tuple(name for name in rows.METRICS if name in item.metrics or name in more)
+    every = tuple(name for name in METRICS if name in item.metrics or name in more)
     return replace(item, metrics=every, done_tags=frozenset(str(row.get("tag")) for row in whole))
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sccodec.bench.rows import METRICS
 from sccodec.cli import _files, _options
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import BadInput
+from sccodec.metrics.table import METRICS
 
 if TYPE_CHECKING:
     from sccodec.codec import Options
@@ -31,7 +31,7 @@ MOST_DAMAGED = 20
 @click.option("--format", "format_", type=click.Choice(FORMATS),
               help="By default what the output's name ends with, or html.")  # fmt: skip
 @click.option("--export", type=click.Choice(["codec-compare"]), help="Write batches for webmproject's codec-compare.")
-@click.option("--metric", "metrics", multiple=True, type=click.Choice(METRICS),
+@click.option("--metric", "metrics", multiple=True, type=click.Choice(tuple(METRICS)),
               help="Only this one in md and png, at first in html; may be repeated.")  # fmt: skip
 @click.option("--anchor", default="", metavar="CODEC", help="What others are compared with; bpg or jpeg by default.")
 @click.option("--reference", "references", multiple=True, metavar="JSON",
@@ -107,12 +107,12 @@ def command(
         from sccodec.report import plot
 
         name = title or "Rate and distortion of image codecs"
-        _files.write(target, plot.png(name, groups, metrics or METRICS, log=not linear))
+        _files.write(target, plot.png(name, groups, metrics or tuple(METRICS), log=not linear))
     else:
         from sccodec.report import tables
 
         name = title or "Image codecs"
-        wanted = metrics or METRICS
+        wanted = metrics or tuple(METRICS)
         text = tables.as_csv(groups) if chosen == "csv" else tables.as_markdown(name, groups, read, wanted, anchor)
         _files.write(target, text.encode("utf-8", "replace"))
     if target is not None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sccodec.errors import BadInput
+from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate
 from sccodec.report.bdrate import Figures
 from sccodec.report.curves import Group, Reference, Series, curve, shared
-from sccodec.report.results import METRICS
 
 ANCHORS = ("bpg", "jpeg")
 """Codecs that are the anchor where none is named, the first that there is."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 
-from sccodec.report.results import METRICS, Failure, Results, Row
+from sccodec.metrics.table import METRICS
+from sccodec.report.results import Failure, Results, Row
 
 KNOBS = ("q", "quality", "qp", "psnr", "bpp", "distance")
 """Options that set a codec's rate, under whatever name it has them."""

@@ -17,8 +17,8 @@ from PIL import Image, features
 from sccodec import api, codec, fit
 from sccodec.codec import Notice, Options, Picture
 from sccodec.errors import SccodecError
+from sccodec.metrics.table import METRICS
 from sccodec.report.curves import split
-from sccodec.report.results import METRICS
 
 QUALITIES = (95, 90, 80, 70, 60, 50, 40, 30)
 MOST_SIDE = 1600

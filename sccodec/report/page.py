@@ -17,11 +17,12 @@ from string import Template
 from typing import Any
 
 from sccodec import __version__
+from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, Reference, Series, split
 from sccodec.report.gallery import Entry
-from sccodec.report.results import COSTS, METRICS, Results
+from sccodec.report.results import COSTS, Results
 
 FIGURES = (*METRICS, *COSTS)
 NOT_ASKED = "not asked for"

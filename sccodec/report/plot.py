@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sccodec.errors import BadInput, CodecUnavailable
+from sccodec.metrics.table import METRICS
 from sccodec.report.curves import Group, curve, shared
-from sccodec.report.results import METRICS, encodable
+from sccodec.report.results import encodable
 
 INSTALL = 'pip install "sccodec[report]"'
 COLOURS = ("#0a6ebd", "#d1480b", "#12834f", "#a8318f", "#8a6d00", "#5b4bc4", "#c2185b", "#00808a", "#6b4a2b", "#55606e")

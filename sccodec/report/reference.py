@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sccodec.errors import BadInput
+from sccodec.metrics.table import METRICS
 from sccodec.report.curves import Reference
-from sccodec.report.results import METRICS, number, text_of
+from sccodec.report.results import number, text_of
 
 
 def read(paths: Sequence[Path]) -> list[Reference]:

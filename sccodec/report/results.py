@@ -9,49 +9,20 @@ measurement.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sccodec.errors import BadInput
+from sccodec.metrics.table import METRICS
 
 BPP_TOLERANCE = 0.01
 """How far, relatively, a row's stated bpp may be from 8 * file_bytes / (width * height)."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A figure of merit: `rising` where higher is better; `as_decibels` where it is compared as -10 log10(1 - x)."""
-
-    key: str
-    label: str
-    unit: str
-    digits: int
-    rising: bool = True
-    as_decibels: bool = False
-
-    def scaled(self, value: float) -> float:
-        """The value on the scale on which curves are compared; higher is better; inf for a perfect one."""
-        if self.as_decibels:
-            return math.inf if value >= 1 else -10 * math.log10(1 - value)
-        return value if self.rising else -value
-
-
 LARGEST = 10.0**15
 """Figures beyond it are no measurements; sums of those below are exact enough."""
-
-METRICS: Mapping[str, Metric] = {
-    m.key: m
-    for m in (
-        Metric("psnr", "PSNR", "dB", 2),
-        Metric("ssim", "SSIM", "", 4, as_decibels=True),
-        Metric("ms_ssim", "MS-SSIM", "", 4, as_decibels=True),
-        Metric("lpips_alex_v0.1", "LPIPS (AlexNet)", "", 4, rising=False),
-        Metric("lpips_vgg_v0.1", "LPIPS (VGG)", "", 4, rising=False),
-    )
-}
 
 COSTS = ("encode_seconds", "decode_seconds", "load_seconds", "peak_rss_bytes")
 

@@ -6,10 +6,11 @@ import csv
 import io
 from collections.abc import Sequence
 
+from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, mean, shared, split
-from sccodec.report.results import METRICS, Results
+from sccodec.report.results import Results
 from sccodec.report.words import counted
 
 COLUMNS = ("dataset", "codec", "setting", "spec", "tag", "encoder", "published", "pictures", "file_bytes", "bpp")

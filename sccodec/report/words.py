@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sccodec import __version__
+from sccodec.metrics.table import METRICS
 from sccodec.report.curves import Group
 from sccodec.report.page import Page
-from sccodec.report.results import METRICS, Results
+from sccodec.report.results import Results
 
 DEFINITIONS = (
     "A rate is 8 times the bytes of the whole file, over width times height. Every measurement decodes those bytes and "
