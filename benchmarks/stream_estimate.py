@@ -26,7 +26,8 @@ from sccodec.codecs.conceptual.networks.faces import ConceptualConfig
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.codecs.conceptual.priors import step_factors
 from sccodec.networks.labels import from_state
-from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors
+from sccodec.training.conceptual.rate import FloatPriors
+from sccodec.training.estimator import EntropyModels, Estimator
 from sccodec.training.faces import find_split, load_labelled
 from sccodec.training.labels import float_bits
 from sccodec.training.state import read_weights

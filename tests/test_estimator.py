@@ -17,7 +17,8 @@ from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior 
 from sccodec.codecs.conceptual.priors import IntegerPriors, LatentCoder, step_factors  # noqa: E402
 from sccodec.entropy.coder import Reader, Writer  # noqa: E402
 from sccodec.training.conceptual import export_faces  # noqa: E402
-from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors  # noqa: E402
+from sccodec.training.conceptual.rate import FloatPriors  # noqa: E402
+from sccodec.training.estimator import EntropyModels, Estimator, hyper_table  # noqa: E402
 
 CONFIG = ConceptualConfig(
     classes=7, textures=24, hyper=3, detail=5, working_size=256, parents=((), (), (1,), (2, 1), (), (4,), (0,))
@@ -53,7 +54,7 @@ def test_the_stream_is_within_1_percent_and_64_bits_of_the_estimate(config: Conc
         t_float, w_float = traverse(estimator, floats, found, CELLS, z, *as_steps)
     estimate = sum(float(torch.cat(parts).sum()) for parts in estimator.bits.values())
 
-    hyper = export_faces.hyper_table(models, config.hyper)
+    hyper = hyper_table(models, config.hyper)
     made = {"texture_prior": texture, "detail_prior": detail}
     model = export_faces.integer_priors(made, hyper, config, [(found, t, w)])
     writer = Writer()

@@ -20,6 +20,7 @@ from sccodec.cli import _recipes  # noqa: E402
 from sccodec.codecs.hyperprior import networks as drawn  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.training import loop, state  # noqa: E402
+from sccodec.training import photos as photos_of  # noqa: E402
 from sccodec.training.hyperprior.rate import FactorizedEstimator, GridEstimator  # noqa: E402
 from sccodec.training.photos import Crops, find_photos  # noqa: E402
 from sccodec.training.recipes import hyperprior as recipe  # noqa: E402
@@ -183,7 +184,7 @@ def test_variants_of_recipes_differ() -> None:
 def test_training_starts_from_a_good_linear_transform(photos: Path) -> None:
     """The full transforms as principal components: before any training, and at a fine quantisation."""
     torch.manual_seed(0)
-    crops, held = recipe.load(photos)
+    crops, held = photos_of.load_crops(photos)
     networks = {
         "analysis": drawn.Analysis(drawn.SLICED),
         "synthesis": drawn.Synthesis(drawn.SLICED),
@@ -262,9 +263,9 @@ def test_held_photographs_are_never_drawn(tmp_path: Path) -> None:
     """Every 32nd is held out; the others, at three scales, are what crops come from."""
     for i in range(34):
         save(tmp_path / "photos" / f"{i:02}.png", plain(i + 1, 340))
-    crops, held = recipe.load(tmp_path)
+    crops, held = photos_of.load_crops(tmp_path)
     assert [round(float(x.mean()) * 255) - 1 for x in held] == [0, 32]
-    assert held.shape == (2, 3, recipe.HELD_CROP, recipe.HELD_CROP)
+    assert held.shape == (2, 3, photos_of.HELD_CROP, photos_of.HELD_CROP)
     seen = {int(photo[0, 0, 0]) - 1 for photo in crops.photos}
     assert seen == set(range(34)) - {0, 32}
     assert {photo.shape[0] for photo in crops.photos} == {340}, "smaller scales fall below the smallest side"
@@ -276,7 +277,7 @@ def test_test_pictures_are_left_out(tmp_path: Path) -> None:
     for i, folder in enumerate(("test", "val/images", "kodak", "photos-a/test", "faces/val", "faces/train/labels")):
         save(tmp_path / folder / "x.png", plain(100 + i, 500))
     save(tmp_path / "faces" / "train" / "images" / "x.png", plain(3, 500))
-    crops, held = recipe.load(tmp_path)
+    crops, held = photos_of.load_crops(tmp_path)
     assert {int(photo[0, 0, 0]) for photo in crops.photos} == {2, 3}
     assert sorted(photo.shape[0] for photo in crops.photos) == [250, 300, 350, 500]
     assert len(held) == 1 and crops.odds.sum() == pytest.approx(1)
@@ -289,13 +290,13 @@ def test_data_that_are_not_there(tmp_path: Path) -> None:
         find_photos(tmp_path)
     save(tmp_path / "photos" / "0.png", plain(1, 200))
     with pytest.raises(BadInput):
-        recipe.load(tmp_path)
+        photos_of.load_crops(tmp_path)
 
 
 def test_any_folder_of_pictures_will_do(tmp_path: Path) -> None:
     for i in range(2):
         save(tmp_path / f"{i}.png", plain(i, 330))
-    crops, held = recipe.load(tmp_path)
+    crops, held = photos_of.load_crops(tmp_path)
     assert len(held) == 1 and {int(photo[0, 0, 0]) for photo in crops.photos} == {1}
 
 

@@ -17,6 +17,7 @@ from sccodec.training import clusters  # noqa: E402
 from sccodec.training.clusters import Clusters, class_colours, k_means  # noqa: E402
 from sccodec.training.labels import coded_bits  # noqa: E402
 from sccodec.training.loop import Options, train  # noqa: E402
+from sccodec.training.photos import as_tensor  # noqa: E402
 from sccodec.training.recipes import labels_general, segmenter_general  # noqa: E402
 from sccodec.training.state import read_checkpoint  # noqa: E402
 
@@ -65,13 +66,13 @@ def fitted(seed: int = 0) -> Clusters:
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     found = Clusters(4)
-    found.fit((segmenter_general.as_tensor(picture(rng)) for _ in range(3)), seed)
+    found.fit((as_tensor(picture(rng)) for _ in range(3)), seed)
     return found
 
 
 def test_clusters_tell_textures_apart() -> None:
     found = fitted()
-    p = found(segmenter_general.as_tensor(picture(np.random.default_rng(7))))[0]
+    p = found(as_tensor(picture(np.random.default_rng(7))))[0]
     assert p.shape == (4, 10, 10)
     torch.testing.assert_close(p.sum(0), torch.ones(10, 10))
     labels = p.argmax(0).numpy()

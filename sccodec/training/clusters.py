@@ -16,7 +16,10 @@ from torch.nn import functional as F
 
 from sccodec.networks.backbone import Backbone
 from sccodec.training.loop import place
+from sccodec.training.photos import Photo
 
+CLASSES = 24
+"""Of photographs."""
 CELL = 16
 """Pixels a side of a cell."""
 WIDTHS = (Backbone.channels[3], Backbone.channels[2], 3, 2)
@@ -164,3 +167,8 @@ def class_colours(classes: int) -> NDArray[np.uint8]:
     light = np.where(np.arange(classes) % 2, 0.65, 1.0)[:, None]
     colours: NDArray[np.uint8] = np.rint(255 * (0.15 + 0.85 * ramp) * light).astype(np.uint8)
     return colours
+
+
+def whole_cells(photos: list[Photo]) -> list[Photo]:
+    """Cut to multiples of 16 pixels a side."""
+    return [p[: p.shape[0] // CELL * CELL, : p.shape[1] // CELL * CELL] for p in photos]

@@ -8,19 +8,16 @@ it look larger by half, so it is kept beside the other in training too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from sccodec.codecs.conceptual import regions
-from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
+from sccodec.entropy import tables
 from sccodec.entropy.tables import SCALE_COUNT, SCALE_RANGE, scale_ratio
 
+HYPER_RANGE = 40  # the hyper table spans -40..40, the rest is escaped
 LOWEST_SCALE, SCALE_RATIO = SCALE_RANGE[0], scale_ratio()
 
 
@@ -78,61 +75,18 @@ class Estimator:
         return {k: torch.cat(v).new_zeros(n).index_add(0, owners[k], torch.cat(v)) for k, v in bits.items()}
 
 
-class FloatPriors:
-    """The priors of the traversal as torch networks, for the Estimator.
-
-    detail: None for a codec without that layer.
-    steps: exponents [B] of the quantisation step of each picture, on the networks' device.
-    """
-
-    def __init__(
-        self, texture: TexturePrior, detail: DetailPrior | None, steps: Tensor, found: regions.Regions
-    ) -> None:
-        self.texture_prior, self.detail_prior = texture, detail
-        self.found = found
-        self.labels = torch.from_numpy(found.labels).to(steps.device)
-        self.picture = torch.from_numpy(found.picture).to(steps.device)
-        self.steps = steps
-
-    def step(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """Exponent and step [n, 1] of the pictures that rows [n] belong to."""
-        exponent = self.steps[picture][:, None]
-        return exponent, SCALE_RATIO**exponent
-
-    def texture(self, z: Tensor, rows: slice, parents: NDArray[Any], known: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean in steps and row of the scale table, both [n, textures], of the textures of one pass."""
-        # What is known is in steps; the network predicts from textures in base units. The last row means "no parent".
-        n = sum(len(part) for part in known)
-        blank = z.new_zeros(1, self.texture_prior.config.textures)
-        above = torch.cat([torch.cat(list(known)) * self.step(self.picture[:n])[1], blank]) if known else blank
-        parent = above[torch.from_numpy(np.where(parents < 0, n, parents)).to(z.device)]
-        exponent, step = self.step(self.picture[rows])
-        mean, scale = self.texture_prior(z[rows], self.labels[rows], parent)
-        return mean / step, scale - exponent
-
-    def join(self, parts: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(parts))
-
-    def textures(self, t_hat: Tensor) -> Tensor:
-        """Decoded textures in base units."""
-        return t_hat * self.step(self.picture)[1]
-
-    def detail(self, t_hat: Tensor, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Mean and row of the detail layer, both [B * cells, channels]."""
-        weights = torch.from_numpy(regions.cell_weights(self.found, cells)).to(t_hat) / 64
-        pictures = len(self.steps)
-        position = torch.from_numpy(regions.cell_positions(pictures, cells)).to(t_hat.device)
-        share = weights @ F.one_hot(self.labels, self.texture_prior.config.classes).to(t_hat)
-        assert self.detail_prior is not None, "there is no detail layer"
-        mean, scale = self.detail_prior(share, weights @ self.textures(t_hat), position)
-        exponent, step = self.step(self.cell_pictures(cells))
-        return mean / step, scale - exponent
-
-    def cell_pictures(self, cells: tuple[int, int]) -> Tensor:
-        """The picture of each cell, int64 [B * cells]."""
-        return torch.arange(len(self.steps), device=self.steps.device).repeat_interleave(cells[0] * cells[1])
-
-
 def round_through(x: Tensor) -> Tensor:
     """Round; the gradient passes as if nothing had happened."""
     return x + (x.round() - x).detach()
+
+
+def hyper_table(models: nn.Module, channels: int) -> tables.Table:
+    """The learned density of each hyperprior channel at the integers; models: training.estimator.EntropyModels."""
+    if channels == 0:
+        return tables.table_from_probabilities([[1, 1]], [0])
+    grid = torch.arange(-HYPER_RANGE, HYPER_RANGE + 1, dtype=torch.float32).expand(1, channels, -1)
+    with torch.no_grad():
+        _, likelihood = models.get_submodule("bottleneck")(grid, training=False)
+    inside = likelihood[0].double().numpy()
+    escape = np.maximum(1 - inside.sum(1, keepdims=True), 2.0**-20)
+    return tables.table_from_probabilities(np.concatenate([inside, escape], 1), np.full(channels, -HYPER_RANGE))

@@ -24,8 +24,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sccodec.bundle import NAME, TAG_BYTES, read_defaults
+from sccodec.training.state import read_checkpoint
 
 # Opset 18 and IR 8 are read by ONNX Runtime 1.14 and later.
+LICENCE = "LicenseRef-sccodec-models: research and other non-commercial use"
 OPSET = 18
 IR_VERSION = 8
 # Constants of more elements than this must be parameters, so that every weight is stored once, by name.
@@ -243,3 +245,13 @@ def serialise(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) 
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return b"".join([len(text).to_bytes(8, "little"), text, *chunks])
+
+
+def describe(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the model file says of its training: networks, steps and minutes of each checkpoint."""
+    rows = []
+    for path in checkpoints:
+        state = read_checkpoint(path)
+        minutes = round(state["seconds"] / 60, 1)
+        rows.append({"networks": sorted(state["average"]), "steps": state["steps"], "minutes": minutes})
+    return rows

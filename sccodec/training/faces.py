@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,9 +118,3 @@ def sample_batch(
     for i in np.flatnonzero(flip).tolist():
         classes[i] = mirror[classes[i]]
     return images.clamp_(0, 1), classes
-
-
-def write_log(path: Path, row: dict[str, object]) -> None:
-    """Append one JSON line."""
-    with path.open("a") as log:
-        log.write(json.dumps(row) + "\n")

@@ -8,6 +8,7 @@ code.
 from __future__ import annotations
 
 import copy
+import json
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -23,7 +24,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from sccodec.errors import BadInput
-from sccodec.training.faces import write_log
 from sccodec.training.state import initialise, read_checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -254,3 +254,15 @@ def load_average(path: Path, name: str) -> dict[str, Tensor]:
     if name not in weights:
         raise BadInput(f"{path} holds no network {name}; it holds: {', '.join(weights)}")
     return weights[name]
+
+
+def tiled(rows: Tensor) -> NDArray[Any]:
+    """uint8 [R, N, 3, H, W] -> [R * H, N * W, 3]."""
+    r, n, _, h, w = rows.shape
+    return rows.permute(0, 3, 1, 4, 2).reshape(r * h, n * w, 3).numpy()
+
+
+def write_log(path: Path, row: dict[str, object]) -> None:
+    """Append one JSON line."""
+    with path.open("a") as log:
+        log.write(json.dumps(row) + "\n")

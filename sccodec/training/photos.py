@@ -16,6 +16,11 @@ from sccodec.errors import BadInput
 Photo = NDArray[np.uint8]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+HELD_EVERY = 32
+"""One of so many photographs is held out."""
+HELD_CROP = 320
+LATE_CROP = 192
+"""Pixels a side of the largest crops."""
 
 
 def find_photos(folder: Path) -> list[Path]:
@@ -73,3 +78,30 @@ class Crops:
             crop = crop[:, ::-1] if rng.random() < 0.5 else crop
             crops[i] = np.rot90(crop) if rng.random() < 0.25 else crop
         return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+
+
+def load_crops(data: Path) -> tuple[Crops, Tensor]:
+    """Crops of the photographs below a folder, and held-out middles [N, 3, S, S] of every 32nd of them."""
+    photos, extras = training_photos(data)
+    held = load_photos(photos[::HELD_EVERY], least=HELD_CROP)
+    if not held:
+        raise BadInput(
+            f"{data}: every {HELD_EVERY}nd photograph is held out, and none of those has {HELD_CROP} pixels a side"
+        )
+    kept = [p for i, p in enumerate(photos) if i % HELD_EVERY]
+    groups = [(0.85, load_photos(kept, (1.0, 0.7, 0.5), least=240))]
+    if extras:
+        groups.append((0.15, load_photos(extras, (0.6,), least=LATE_CROP)))
+    return Crops(groups), torch.cat([middle(photo) for photo in held])
+
+
+def middle(photo: Photo) -> Tensor:
+    """The middle of a photograph, float [1, 3, S, S]."""
+    top, left = ((side - HELD_CROP) // 2 for side in photo.shape[:2])
+    crop = photo[top : top + HELD_CROP, left : left + HELD_CROP]
+    return torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def as_tensor(photo: Photo) -> Tensor:
+    """float [1, 3, H, W] in 0..1."""
+    return torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255

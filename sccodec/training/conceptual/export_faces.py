@@ -37,7 +37,6 @@ from sccodec.training import export
 from sccodec.training.export import Job, write_bundle
 from sccodec.training.state import read_checkpoint
 
-HYPER_RANGE = 40  # the hyper table spans -40..40, the rest is escaped
 CALIBRATION_PICTURES = 200
 
 
@@ -68,28 +67,6 @@ def load_networks(checkpoints: Sequence[Path], config: ConceptualConfig) -> dict
     for network in networks.values():
         network.eval().requires_grad_(requires_grad=False)
     return networks
-
-
-def describe(checkpoints: Sequence[Path]) -> list[dict[str, Any]]:
-    """What the model file says of its training: networks, steps and minutes of each checkpoint."""
-    rows = []
-    for path in checkpoints:
-        state = read_checkpoint(path)
-        minutes = round(state["seconds"] / 60, 1)
-        rows.append({"networks": sorted(state["average"]), "steps": state["steps"], "minutes": minutes})
-    return rows
-
-
-def hyper_table(models: nn.Module, channels: int) -> tables.Table:
-    """The learned density of each hyperprior channel at the integers; models: training.estimator.EntropyModels."""
-    if channels == 0:
-        return tables.table_from_probabilities([[1, 1]], [0])
-    grid = torch.arange(-HYPER_RANGE, HYPER_RANGE + 1, dtype=torch.float32).expand(1, channels, -1)
-    with torch.no_grad():
-        _, likelihood = models.get_submodule("bottleneck")(grid, training=False)
-    inside = likelihood[0].double().numpy()
-    escape = np.maximum(1 - inside.sum(1, keepdims=True), 2.0**-20)
-    return tables.table_from_probabilities(np.concatenate([inside, escape], 1), np.full(channels, -HYPER_RANGE))
 
 
 def as_arrays(layers: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[NDArray[Any], NDArray[Any]]]:

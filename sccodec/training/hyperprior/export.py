@@ -28,8 +28,7 @@ from sccodec.entropy import tables
 from sccodec.entropy.integer import Depthwise, Layer, quantise_depthwise, quantise_layer, room
 from sccodec.entropy.tables import scale_ratio
 from sccodec.training import export
-from sccodec.training.conceptual.export_faces import hyper_table
-from sccodec.training.estimator import EntropyModels
+from sccodec.training.estimator import EntropyModels, hyper_table
 from sccodec.training.export import Job, write_bundle
 from sccodec.training.hyperprior.rate import FloatDistributions, GridEstimator, learned_likelihood
 

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.faces import traverse
@@ -28,7 +27,9 @@ from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
 from sccodec.training import faces
 from sccodec.training.conceptual import export_faces
-from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, FloatPriors
+from sccodec.training.conceptual.rate import FloatPriors, pool
+from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, hyper_table
+from sccodec.training.export import describe
 from sccodec.training.judge import train_judge
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
@@ -221,22 +222,6 @@ class ConceptualTask:
         return {k: float(np.mean(v)) for k, v in figures.items()}, np.concatenate(rows, 0)
 
 
-def pool(features: Tensor, found: regions.Regions) -> Tensor:
-    """Semantic-wise average pooling: the mean of features [B, C, H, W] over each region, [K, C]."""
-    c, h, w = features.shape[1:]
-    rows, columns = h // found.index.shape[1], w // found.index.shape[2]
-    index = torch.from_numpy(found.index).to(features.device)
-    if rows == 0:
-        # The map is finer than the features: bring them to its resolution.
-        features = F.interpolate(features, size=index.shape[1:], mode="nearest")
-    else:
-        index = index.repeat_interleave(rows, 1).repeat_interleave(columns, 2)
-    flat = features.permute(0, 2, 3, 1).reshape(-1, c)
-    sums = flat.new_zeros(len(found.labels), c).index_add(0, index.flatten(), flat)
-    size = torch.bincount(index.flatten(), minlength=len(found.labels)).to(sums)
-    return sums / size[:, None]
-
-
 def reduce_maps(labels: Tensor, factor: int) -> NDArray[np.uint8]:
     """The most frequent label of each block, uint8 [B, H/factor, W/factor], from int64 [B, H, W]."""
     return np.stack([downsample_labels(m, factor, CLASSES) for m in labels.numpy().astype(np.uint8)])
@@ -255,12 +240,12 @@ def export(
     train = faces.load_labelled(faces.find_split(data, "faces", "train"), SIZE, limit=200)
     maps = reduce_maps(torch.from_numpy(train.labels), 8)
     examples = export_faces.latents(networks["encoder"], train.images, maps, config)
-    hyper = export_faces.hyper_table(networks["entropy"], config.hyper)
+    hyper = hyper_table(networks["entropy"], config.hyper)
     priors = export_faces.integer_priors(networks, hyper, config, examples)
     training = {
         "data": "CelebAMask-HQ subset, 800 training faces",
         "losses": "rate, LPIPS v0.1 (AlexNet, VGG16), absolute, adversarial, feature matching, latent regression",
-        "runs": export_faces.describe(checkpoints),
+        "runs": describe(checkpoints),
     }
     # Fewer samples than this in a hundred on skin: no face.
     subject = {"labels": [1], "least_share": 0.03}

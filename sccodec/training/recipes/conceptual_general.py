@@ -39,14 +39,13 @@ from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
 from sccodec.networks.labels import from_state
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
-from sccodec.training.conceptual.export_faces import describe
-from sccodec.training.estimator import EntropyModels, Estimator, FloatPriors
+from sccodec.training.conceptual.rate import FloatPriors, pool
+from sccodec.training.estimator import EntropyModels, Estimator
+from sccodec.training.export import LICENCE, describe
 from sccodec.training.hyperprior.rate import FloatDistributions, GridEstimator
 from sccodec.training.judge import train_judge
-from sccodec.training.loop import Clock, Options, device, place, sync_gradients
-from sccodec.training.photos import Photo
-from sccodec.training.recipes.conceptual_faces import pool
-from sccodec.training.recipes.hyperprior import LICENCE, load, tiled
+from sccodec.training.loop import Clock, Options, device, place, sync_gradients, tiled
+from sccodec.training.photos import Photo, load_crops
 from sccodec.training.state import read_weights, weight_of
 
 CONFIG = GeneralConfig()
@@ -153,7 +152,7 @@ class GeneralTask:
     def __init__(self, options: Options, config: GeneralConfig = CONFIG) -> None:
         self.device = device()
         self.config = config
-        self.crops, self.held = load(options.data)
+        self.crops, self.held = load_crops(options.data)
         self.maps: dict[int, NDArray[np.uint8]] = {}
         self.ready = False
         self.modules = networks(config)
@@ -363,7 +362,7 @@ def export(checkpoints: list[Path], out: Path, data: Path | None, config: Genera
     modules["label_context"] = from_state(context)
     for module in modules.values():
         module.eval().requires_grad_(requires_grad=False)
-    crops, _ = load(data)
+    crops, _ = load_crops(data)
     photos = [cut(photo) for photo in crops.photos[:: max(1, len(crops.photos) // CALIBRATION_PHOTOS)]]
     maps = [label_map(modules["segmenter"], photo, torch.device("cpu")) for photo in photos]
     calibration = export_photographs.examples(modules, photos, maps)

@@ -31,23 +31,21 @@ from sccodec.codecs.hyperprior.networks import (
 )
 from sccodec.errors import BadInput
 from sccodec.training.estimator import EntropyModels
+from sccodec.training.export import LICENCE
 from sccodec.training.hyperprior.rate import FactorizedEstimator, FloatDistributions, GridEstimator
-from sccodec.training.loop import Clock, Options, device, place, sync_gradients
-from sccodec.training.photos import Crops, Photo, load_photos, training_photos
+from sccodec.training.loop import Clock, Options, device, place, sync_gradients, tiled
+from sccodec.training.photos import LATE_CROP, Crops, load_crops
 from sccodec.training.state import read_checkpoint
 
-CROP, LATE_CROP, LATE = 128, 192, 0.4
-"""Pixels a side of the crops; of those in the run's last part, which begins at this share of it."""
+CROP, LATE = 128, 0.4
+"""Pixels a side of the crops; those of LATE_CROP are drawn in the run's last part, which begins at this share of it."""
 LAMBDAS = (0.0004, 0.1)
 """Weight of the mean squared error (of 8-bit samples) against bits per pixel, at qualities 0 and 100."""
-HELD_EVERY = 32
-HELD_CROP = 320
 HELD_QUALITIES = (0, 25, 50, 75, 100)
 LEARNING_RATE = 2.5e-3
 RATE_SHARES = {"linear": 0.1, "gains": 1.0, "others": 1.0}
 LINEAR = ("embed", "down", "up", "draw")
 CALIBRATION_BATCHES, CALIBRATION_PICTURES = 11, 32
-LICENCE = "LicenseRef-sccodec-models: research and other non-commercial use"
 
 
 def kind(network: str, key: str) -> str:
@@ -101,7 +99,7 @@ class HyperpriorTask:
 
     def __init__(self, options: Options, config: HyperpriorConfig = SLICED) -> None:
         self.device = device()
-        self.crops, self.held = load(options.data)
+        self.crops, self.held = load_crops(options.data)
         self.modules = networks(config)
         if not (options.out / "checkpoint.pt").exists():  # from which a training goes on
             start_as_principal_components(self.modules, self.crops)
@@ -167,34 +165,6 @@ class HyperpriorTask:
             figures |= {f"bpp{quality}": torch.cat(bpp).mean().item(), f"psnr{quality}": torch.cat(psnr).mean().item()}
             rows.append(shown[:4])
         return figures, tiled((torch.stack([images[:4], *rows]) * 255).round().byte().cpu())
-
-
-def tiled(rows: Tensor) -> NDArray[Any]:
-    """uint8 [R, N, 3, H, W] -> [R * H, N * W, 3]."""
-    r, n, _, h, w = rows.shape
-    return rows.permute(0, 3, 1, 4, 2).reshape(r * h, n * w, 3).numpy()
-
-
-def load(data: Path) -> tuple[Crops, Tensor]:
-    """Crops of the photographs below a folder, and held-out middles [N, 3, S, S] of every 32nd of them."""
-    photos, extras = training_photos(data)
-    held = load_photos(photos[::HELD_EVERY], least=HELD_CROP)
-    if not held:
-        raise BadInput(
-            f"{data}: every {HELD_EVERY}nd photograph is held out, and none of those has {HELD_CROP} pixels a side"
-        )
-    kept = [p for i, p in enumerate(photos) if i % HELD_EVERY]
-    groups = [(0.85, load_photos(kept, (1.0, 0.7, 0.5), least=240))]
-    if extras:
-        groups.append((0.15, load_photos(extras, (0.6,), least=LATE_CROP)))
-    return Crops(groups), torch.cat([middle(photo) for photo in held])
-
-
-def middle(photo: Photo) -> Tensor:
-    """The middle of a photograph, float [1, 3, S, S]."""
-    top, left = ((side - HELD_CROP) // 2 for side in photo.shape[:2])
-    crop = photo[top : top + HELD_CROP, left : left + HELD_CROP]
-    return torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float() / 255
 
 
 @torch.no_grad()
@@ -270,7 +240,7 @@ def export_configuration(
         except (KeyError, RuntimeError) as error:
             raise BadInput(f"{checkpoints[0]} is another recipe's: it holds no network {name} of {recipe}") from error
         module.eval().requires_grad_(requires_grad=False)
-    crops, _ = load(data)
+    crops, _ = load_crops(data)
     largest = largest_activations(modules, examples(modules, crops)) if config.hyper else {}
     model = integer_model(modules, largest)
     minutes = round(state["seconds"] / 60, 1)

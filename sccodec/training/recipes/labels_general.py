@@ -19,11 +19,10 @@ from sccodec.errors import BadInput
 from sccodec.labels.choice import cell_evidence, choose
 from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
-from sccodec.training.clusters import CELL, class_colours
+from sccodec.training.clusters import CELL, CLASSES, class_colours, whole_cells
 from sccodec.training.labels import ContextTask, LabelMap, coded_bits, export_model, float_bits
 from sccodec.training.loop import Clock, Options, place
-from sccodec.training.photos import Photo, load_photos, training_photos
-from sccodec.training.recipes.segmenter_general import CLASSES, HELD_EVERY, as_tensor, whole_cells
+from sccodec.training.photos import HELD_EVERY, Photo, as_tensor, load_photos, training_photos
 
 SCALES, LEAST = (1.0, 0.6, 1.0, 1.4, 0.8), 192
 """Photographs are taken at these sizes by turns: maps of full working pictures have 96x64 samples, small ones few."""

@@ -17,13 +17,11 @@ from torch.nn import functional as F
 
 from sccodec.errors import BadInput
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
-from sccodec.training.clusters import CELL, Clusters, class_colours
+from sccodec.training.clusters import CELL, CLASSES, Clusters, class_colours, whole_cells
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
-from sccodec.training.photos import Photo, load_photos, training_photos
+from sccodec.training.photos import HELD_EVERY, Photo, as_tensor, load_photos, training_photos
 
-CLASSES = 24
 CROP = 256
-HELD_EVERY = 32
 SCALES = (1.0, 0.6)
 EXTRA_SCALE, EXTRA_SHARE, MOST_EXTRAS = 0.75, 0.2, 240
 """Pictures of other kinds than photographs (faces, streets): their size, their share of the crops, their number."""
@@ -126,16 +124,6 @@ class SegmenterTask:
 def by_cell(logits: Tensor) -> Tensor:
     """Logits [B, classes, H/4, W/4] of 4x4 pixels -> [B, classes, H/16, W/16] of cells, by mean."""
     return F.avg_pool2d(logits, CELL // 4)
-
-
-def as_tensor(photo: Photo) -> Tensor:
-    """float [1, 3, H, W] in 0..1."""
-    return torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
-
-
-def whole_cells(photos: list[Photo]) -> list[Photo]:
-    """Cut to multiples of 16 pixels a side."""
-    return [p[: p.shape[0] // CELL * CELL, : p.shape[1] // CELL * CELL] for p in photos]
 
 
 def load(data: Path) -> tuple[list[Photo], NDArray[np.float64], list[Photo]]:
