@@ -11,14 +11,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
-from sccodec.codecs.conceptual.networks.photographs import GeneralAnalysis, GeneralGenerator  # noqa: E402
+from sccodec.codecs.conceptual.networks.photographs import PhotographsAnalysis, PhotographsGenerator  # noqa: E402
 from sccodec.codecs.conceptual.planes import noise  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import export  # noqa: E402
 from sccodec.training.conceptual import export_photographs  # noqa: E402
-from tests import tiny_general, tiny_hyperprior  # noqa: E402
+from tests import tiny_hyperprior, tiny_photographs  # noqa: E402
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -28,9 +28,9 @@ def picture(height: int, width: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def exported() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Networks with a real segmenter, and the arrays of their graphs."""
-    made = tiny_general.networks()
-    made["segmenter"] = Segmenter(SegmenterConfig(tiny_general.CONFIG.classes, 8)).eval()
-    return made, export_photographs.graphs(made, tiny_general.CONFIG)
+    made = tiny_photographs.networks()
+    made["segmenter"] = Segmenter(SegmenterConfig(tiny_photographs.CONFIG.classes, 8)).eval()
+    return made, export_photographs.graphs(made, tiny_photographs.CONFIG)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (5, 7), (12, 9)])
@@ -59,8 +59,8 @@ def test_graphs_compute_what_torch_does(
     }
     modules = {
         "segmenter": made["segmenter"],
-        "analysis": GeneralAnalysis(made["analysis"], made["texture_features"]),
-        "generator": GeneralGenerator(made["synthesis"], made["painter"]),
+        "analysis": PhotographsAnalysis(made["analysis"], made["texture_features"]),
+        "generator": PhotographsGenerator(made["synthesis"], made["painter"]),
     }
     for name, inputs in given.items():
         with torch.no_grad():
@@ -75,7 +75,7 @@ def test_graphs_compute_what_torch_does(
 
 
 def test_calibration_takes_pictures_of_64_pixels_at_least() -> None:
-    made = tiny_general.networks()
+    made = tiny_photographs.networks()
     labels = np.zeros((5, 8), np.uint8)
     coarse, textures = export_photographs.examples(made, [picture(80, 130)], [labels])
     assert [y.shape for y, _ in coarse] == [(1, 16, 4, 8)] * len(export_photographs.QUALITIES)

@@ -13,14 +13,14 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator  # noqa: E402
-from sccodec.codecs.conceptual.networks.photographs import GeneralConfig  # noqa: E402
+from sccodec.codecs.conceptual.networks.photographs import PhotographsConfig  # noqa: E402
 from sccodec.codecs.hyperprior.networks import ANCHORS  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.training import state  # noqa: E402
 from sccodec.training.recipes import conceptual_general as recipe  # noqa: E402
 from tests import tiny_hyperprior  # noqa: E402
 
-CONFIG = GeneralConfig(
+CONFIG = PhotographsConfig(
     5, 6, 2, style=8, widths=(12, 8, 8), inner=(8, 8, 8), blocks=(1, 1, 1), coarse=tiny_hyperprior.SLICED
 )
 

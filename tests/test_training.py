@@ -206,7 +206,7 @@ def test_the_conceptual_recipe_steps_and_validates(
     monkeypatch.setattr(recipe, "CROP", 32)
     config = replace(tiny.CONFIG, classes=19, parents=recipe.CONFIG.parents, hyper=hyper)
     options = loop.Options(toy_faces, tmp_path / "run", minutes=1)
-    task = recipe.ConceptualTask(options, config)
+    task = recipe.FacesTask(options, config)
     rng, clock = np.random.default_rng(0), loop.Clock(1)
     before = {k: [p.clone() for p in m.parameters()] for k, m in task.modules.items()}
     rows = []

@@ -41,7 +41,7 @@ def main() -> None:
     from PIL import Image
 
     from sccodec import api
-    from tests import tiny_general, tiny_hyperprior
+    from tests import tiny_hyperprior, tiny_photographs
     from tests.decode_golden import symbols
 
     if len(sys.argv) != 2 or sys.argv[1] not in CASES:
@@ -53,7 +53,7 @@ def main() -> None:
     prefix = f"{name}-v{version}-"
     if any(file.startswith(prefix) for file in known["files"]):
         sys.exit(f"there are golden files of bitstream version {version}: raise it first")
-    writers = {"conceptual": tiny_general.write_model, "hyperprior": tiny_hyperprior.write_model}
+    writers = {"conceptual": tiny_photographs.write_model, "hyperprior": tiny_hyperprior.write_model}
     for variant in dict.fromkeys(variant for variant, _, _ in CASES[name]):
         writers[name](GOLDEN, variant)
     for i, (variant, (height, width), quality) in enumerate(CASES[name]):

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec.codecs.conceptual import regions
-from sccodec.codecs.conceptual.networks.photographs import MAP_STRIDE, GeneralAnalysis, GeneralConfig, GeneralGenerator
+from sccodec.codecs.conceptual.networks.photographs import (
+    MAP_STRIDE,
+    PhotographsAnalysis,
+    PhotographsConfig,
+    PhotographsGenerator,
+)
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
 from sccodec.codecs.conceptual.photographs import BITSTREAM
 from sccodec.codecs.conceptual.planes import noise
@@ -65,7 +70,7 @@ def examples(
 
 
 def integer_priors(
-    networks: Mapping[str, Any], config: GeneralConfig, examples: Sequence[TextureExample]
+    networks: Mapping[str, Any], config: PhotographsConfig, examples: Sequence[TextureExample]
 ) -> PriorModel:
     """The textures' entropy stage in integers."""
     described = config.priors()
@@ -81,7 +86,7 @@ def integer_priors(
     )
 
 
-def graphs(networks: Mapping[str, Any], config: GeneralConfig) -> dict[str, NDArray[Any]]:
+def graphs(networks: Mapping[str, Any], config: PhotographsConfig) -> dict[str, NDArray[Any]]:
     """All networks that encode and decode run, as weightless graphs and float16 weights."""
     h, w, rows = 5, 7, 3
     coarse = config.coarse
@@ -98,14 +103,14 @@ def graphs(networks: Mapping[str, Any], config: GeneralConfig) -> dict[str, NDAr
         ),
         Job(
             "analysis",
-            GeneralAnalysis(cast(Any, fold(networks["analysis"])), networks["texture_features"]),
+            PhotographsAnalysis(cast(Any, fold(networks["analysis"])), networks["texture_features"]),
             {"image": image, "factor": torch.ones(coarse.channels), "gain": torch.ones(coarse.latents)},
             {"image": sides},
             ("y", "features"),
         ),
         Job(
             "generator",
-            GeneralGenerator(cast(Any, fold(networks["synthesis"])), networks["painter"]),
+            PhotographsGenerator(cast(Any, fold(networks["synthesis"])), networks["painter"]),
             {
                 "y_hat": torch.zeros(1, h, w, coarse.latents),
                 "step": torch.ones(coarse.latents),
@@ -134,7 +139,7 @@ def graphs(networks: Mapping[str, Any], config: GeneralConfig) -> dict[str, NDAr
 def write(
     folder: Path,
     variant: str,
-    config: GeneralConfig,
+    config: PhotographsConfig,
     networks: Mapping[str, nn.Module],
     calibration: tuple[Sequence[CoarseExample], Sequence[TextureExample]],
     training: Mapping[str, Any],

@@ -54,7 +54,7 @@ class RateWeight(nn.Module):
         self.register_buffer("value", torch.tensor(3e-5))
 
 
-class ConceptualTask:
+class FacesTask:
     averaged = ("encoder", "generator", "texture_prior", "detail_prior", "entropy")
     batch = 8
 
@@ -261,5 +261,5 @@ def export(
     )
 
 
-def build(options: Options) -> ConceptualTask:
-    return ConceptualTask(options, CONFIG)
+def build(options: Options) -> FacesTask:
+    return FacesTask(options, CONFIG)

@@ -16,5 +16,5 @@ def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
     return conceptual_faces.export(checkpoints, out, data, CONFIG, "faces_gaussian")
 
 
-def build(options: Options) -> conceptual_faces.ConceptualTask:
-    return conceptual_faces.ConceptualTask(options, CONFIG)
+def build(options: Options) -> conceptual_faces.FacesTask:
+    return conceptual_faces.FacesTask(options, CONFIG)

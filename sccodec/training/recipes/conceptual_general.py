@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.networks.photographs import (
     MAP_STRIDE,
-    GeneralConfig,
     Painter,
+    PhotographsConfig,
     TextureFeatures,
     scales_of,
 )
@@ -48,7 +48,7 @@ from sccodec.training.loop import Clock, Options, device, place, sync_gradients,
 from sccodec.training.photos import Photo, load_crops
 from sccodec.training.state import read_weights, weight_of
 
-CONFIG = GeneralConfig()
+CONFIG = PhotographsConfig()
 CROP = 192
 PAIR = 2
 """Crops of a photograph that share textures."""
@@ -86,7 +86,7 @@ def quality_weight(q: Tensor) -> Tensor:
     return low * (high / low) ** (q / 100)
 
 
-def networks(config: GeneralConfig) -> dict[str, nn.Module]:
+def networks(config: PhotographsConfig) -> dict[str, nn.Module]:
     """All networks that are trained with one another, by their names in checkpoints."""
     coarse = config.coarse
     return {
@@ -145,11 +145,11 @@ def code(modules: Mapping[str, Any], images: Tensor, maps: NDArray[Any], q: Tens
     return Decoded(pictures.float(), coarse_bits, texture_bits)
 
 
-class GeneralTask:
+class PhotographsTask:
     averaged = MODULES
     batch = 8
 
-    def __init__(self, options: Options, config: GeneralConfig = CONFIG) -> None:
+    def __init__(self, options: Options, config: PhotographsConfig = CONFIG) -> None:
         self.device = device()
         self.config = config
         self.crops, self.held = load_crops(options.data)
@@ -336,7 +336,7 @@ def begin(modules: Mapping[str, Any], paths: tuple[Path, ...]) -> None:
             mine[here].copy_(value.float() * (0.1 if part == "image" else 1.0))
 
 
-def export(checkpoints: list[Path], out: Path, data: Path | None, config: GeneralConfig = CONFIG) -> Path:
+def export(checkpoints: list[Path], out: Path, data: Path | None, config: PhotographsConfig = CONFIG) -> Path:
     """Write the model file from the checkpoints of this recipe and of labels-general, in any order.
 
     data: the training photographs, which calibrate the integer networks. Raises BadInput where it is None, or where a
@@ -379,5 +379,5 @@ def cut(photo: Photo) -> Photo:
     return photo[:CALIBRATION_CROP, :CALIBRATION_CROP]
 
 
-def build(options: Options) -> GeneralTask:
-    return GeneralTask(options)
+def build(options: Options) -> PhotographsTask:
+    return PhotographsTask(options)

@@ -29,7 +29,7 @@ MAP_STRIDE = 16
 
 
 @dataclass(frozen=True)
-class GeneralConfig:
+class PhotographsConfig:
     """Sizes of the networks; widths, inner and blocks are the painter's, at 1/8, 1/4 and 1/2."""
 
     classes: int = 24
@@ -61,22 +61,23 @@ class GeneralConfig:
         return described | {"parents": self.priors().parents}
 
     @staticmethod
-    def from_dict(config: Mapping[str, Any]) -> GeneralConfig:
+    def from_dict(config: Mapping[str, Any]) -> PhotographsConfig:
         """From what ``as_dict`` gave, also after JSON has made lists of tuples."""
 
         def known(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
             names = {f.name for f in fields(kind)}
             return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
 
-        return GeneralConfig(
-            **known(GeneralConfig, config) | {"coarse": HyperpriorConfig(**known(HyperpriorConfig, config["coarse"]))}
+        return PhotographsConfig(
+            **known(PhotographsConfig, config)
+            | {"coarse": HyperpriorConfig(**known(HyperpriorConfig, config["coarse"]))}
         )
 
 
 class TextureFeatures(nn.Module):
     """Features of g_a at 1/8 [B, channels, h, w] -> texture features [B, textures, h, w], to be averaged by region."""
 
-    def __init__(self, config: GeneralConfig) -> None:
+    def __init__(self, config: PhotographsConfig) -> None:
         super().__init__()
         channels = config.coarse.channels
         self.scale = nn.Parameter(torch.ones(channels))
@@ -99,7 +100,7 @@ class Painter(nn.Module):
     and [1, 1, 16h, 16w] (conceptual/planes.py).
     """
 
-    def __init__(self, config: GeneralConfig) -> None:
+    def __init__(self, config: PhotographsConfig) -> None:
         super().__init__()
         s, widths = config.style, config.widths
         self.embedding = nn.Embedding(config.classes, s)
@@ -157,7 +158,7 @@ def spread(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=float(factor), mode="bilinear", align_corners=False)
 
 
-class GeneralAnalysis(nn.Module):
+class PhotographsAnalysis(nn.Module):
     """As a writer runs it: uint8 [1, H, W, 3], factor [channels], gain [latents] -> y in steps, texture features."""
 
     def __init__(self, analysis: Analysis, textures: TextureFeatures) -> None:
@@ -171,7 +172,7 @@ class GeneralAnalysis(nn.Module):
         return y, self.textures(features)
 
 
-class GeneralGenerator(nn.Module):
+class PhotographsGenerator(nn.Module):
     """As a reader runs it: y_hat [1, h, w, latents] in steps and what else is decoded -> uint8 [1, 16h, 16w, 3].
 
     step [latents], factor [channels]; the others as Painter takes them.
@@ -200,11 +201,11 @@ class GeneralGenerator(nn.Module):
 
 def build(name: str, config: Mapping[str, Any]) -> nn.Module:
     """A network of a model file by its name there, with untrained weights, for the engine that runs torch."""
-    chosen = GeneralConfig.from_dict(config)
+    chosen = PhotographsConfig.from_dict(config)
     if name == "analysis":
-        return GeneralAnalysis(Analysis(chosen.coarse, Block), TextureFeatures(chosen))
+        return PhotographsAnalysis(Analysis(chosen.coarse, Block), TextureFeatures(chosen))
     if name == "generator":
-        return GeneralGenerator(Synthesis(chosen.coarse, Block), Painter(chosen))
+        return PhotographsGenerator(Synthesis(chosen.coarse, Block), Painter(chosen))
     raise ValueError(f"a conceptual model for any photograph has no network {name}")
 
 

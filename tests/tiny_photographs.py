@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from sccodec.codecs.conceptual.networks.photographs import GeneralConfig, Painter, TextureFeatures, scales_of
+from sccodec.codecs.conceptual.networks.photographs import Painter, PhotographsConfig, TextureFeatures, scales_of
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
 from sccodec.networks.labels import LabelContext, LabelContextConfig
 from sccodec.training.conceptual import export_photographs
 from tests import tiny, tiny_hyperprior
 
-CONFIG = GeneralConfig(
+CONFIG = PhotographsConfig(
     classes=5,
     textures=8,
     hyper=2,
@@ -27,7 +27,7 @@ CONFIG = GeneralConfig(
 )
 
 
-def networks(config: GeneralConfig = CONFIG, seed: int = 0) -> dict[str, Any]:
+def networks(config: PhotographsConfig = CONFIG, seed: int = 0) -> dict[str, Any]:
     made: dict[str, Any] = tiny_hyperprior.networks(config.coarse, seed)
     torch.manual_seed(seed + 1)
     new: dict[str, nn.Module] = {
