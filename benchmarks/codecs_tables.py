@@ -1,4 +1,4 @@
-"""What the README says about every codec, as Markdown, for write_results.py: from codecs.json and codecs_page.json."""
+"""What docs/results.md says about every codec, as Markdown, from codecs.json and codecs_page.json."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ REASONS: Mapping[str, str] = {
     ),
 }
 FIGURES = {
-    "kodak": "![rate-distortion curves of every codec on Kodak](benchmarks/results/codecs_kodak.png)",
-    "faces": "![rate-distortion curves on faces at low rates](benchmarks/results/codecs_faces.png)",
+    "kodak": "![rate-distortion curves of every codec on Kodak](../benchmarks/results/codecs_kodak.png)",
+    "faces": "![rate-distortion curves on faces at low rates](../benchmarks/results/codecs_faces.png)",
 }
 SCREENSHOTS = (
-    '<img src="benchmarks/results/codecs_page.jpg" width="68%" alt="the report of the Kodak rows"> '
-    '<img src="benchmarks/results/codecs_phone.jpg" width="28%" alt="the same on a phone">'
+    '<img src="../benchmarks/results/codecs_page.jpg" width="68%" alt="the report of the Kodak rows"> '
+    '<img src="../benchmarks/results/codecs_phone.jpg" width="28%" alt="the same on a phone">'
 )
 
 
 def everything(found: Mapping[str, Any], page: Mapping[str, Any] | None) -> str:
-    """The README's section; page: codecs_page.json where the page was measured."""
+    """The section of docs/results.md; page: codecs_page.json where the page was measured."""
     pictures = found["kodak"]["pictures"]
     intro = (
         f"Every codec on the {pictures} Kodak pictures: whole files, decoded, means over the pictures at each setting "

@@ -25,7 +25,7 @@ Results = Mapping[str, dict[str, Any]]
 
 
 def everything(results: Results) -> str:
-    """All that README and card say about the figures; results by the names of RESULTS, those that there are."""
+    """All that results page and card say about the figures; results by the names of RESULTS, those that there are."""
     kodak = results["kodak"]
     where = kodak["environment"]
     machine = f"{where['cores']} cores ({where['cpu']}), ONNX Runtime {where['versions']['onnxruntime']}"

@@ -24,7 +24,7 @@ Results = Mapping[str, dict[str, Any]]
 
 
 def everything(results: Results) -> str:
-    """All that README and card say about the figures; results by the names of RESULTS, those that there are."""
+    """All that results page and card say about the figures; results by the names of RESULTS, those that there are."""
     parts = [acceptance(results)]
     if kodak := results.get("kodak"):
         where = kodak["environment"]

@@ -1,11 +1,11 @@
-"""Put the measured figures into the README and the model's card.
+"""Put the measured figures into docs/results.md, the models' cards and the README.
 
     python benchmarks/write_results.py
 
 Reads results/*.json, which the other scripts of this folder write, and replaces what stands between the two `results`
-marks of README.md and of the card (models/<model>.md); each codec has marks of its own, and so has what compares them
-all, in README.md. Refuses results of another model than the installed one. What was not measured yet for the hyperprior
-codec leaves its cell empty.
+marks of docs/results.md and of the card (models/<model>.md); each codec has marks of its own, and so has what compares
+them all, in docs/results.md. README.md has a few figures of all, between marks too. Refuses results of another model
+than the installed one. What was not measured yet for the hyperprior codec leaves its cell empty.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ HYPERPRIOR = (
 
 GENERAL = "<!-- general results: written by benchmarks/write_results.py -->", "<!-- end of general results -->"
 CODECS = "<!-- codec results: written by benchmarks/write_results.py -->", "<!-- end of codec results -->"
+FIGURES = "<!-- figures: written by benchmarks/write_results.py -->", "<!-- end of figures -->"
 
 
 def read(name: str, model: str) -> dict[str, Any]:
@@ -39,6 +40,11 @@ def read(name: str, model: str) -> dict[str, Any]:
     if result["model"] != model:
         raise SystemExit(f"results/{name}.json is of {result['model']}, the installed model is {model}: measure again")
     return result
+
+
+def results_page() -> Path:
+    """Where the results stand."""
+    return HERE.parent / "docs" / "results.md"
 
 
 def acceptance(faces: dict[str, Any], saving: dict[str, Any], labels: dict[str, Any], stream: dict[str, Any]) -> str:
@@ -100,6 +106,58 @@ def main() -> None:
     write_general()
     write_hyperprior()
     write_codecs()
+    write_figures()
+
+
+def write_figures() -> None:
+    """The README's picture and figures, of the installed models."""
+    models = {
+        name: bundle.default(*spec).path.name
+        for name, spec in (
+            ("faces", ("conceptual", "faces")),
+            ("general", ("conceptual", "general")),
+            ("hyperprior", ("hyperprior",)),
+        )
+    }
+    faces = read("conceptual_faces", models["faces"])
+    beside = read("conceptual_general", models["general"])["beside_bpg"]
+    speed, determinism = (read(f"hyperprior_{name}", models["hyperprior"]) for name in ("speed", "determinism"))
+    rates = json.loads((HERE / "results" / "codecs.json").read_text(encoding="utf-8"))["bd_rate"]["hyperprior"]
+    mean, ours, bpg, n = faces["results"][0]["mean"], beside["ours"], beside["bpg"], len(beside["pictures"])
+    against = {anchor: codecs_tables.percent(rates[anchor]["psnr"]) for anchor in codecs_tables.ANCHORS}
+    cold = [speed["seconds"]["sccodec"][f"cold_{way}_seconds"] for way in ("encode", "decode")]
+    size, cores = speed["what"].split(", ")[1], speed["environment"]["cores"]
+    counted = hyperprior_tables.differing(determinism)
+    lines = [
+        row("what was measured", "figure"),
+        row("---", "---"),
+        row(
+            f"a face of 256x256 pixels, `conceptual`: mean of {faces['what'].split(',')[0].split(' at ')[0]}",
+            f"{mean['file_bytes']:.0f} bytes, at LPIPS {mean['lpips_alex']:.3f}",
+        ),
+        row(
+            f"any photograph, `conceptual`: mean of {n} Kodak pictures",
+            f"{ours['bpp']:.3f} bits per pixel, at LPIPS {ours['lpips_alex']:.3f}; "
+            f"BPG at {bpg['bpp']:.3f}: {bpg['lpips_alex']:.3f}",
+        ),
+        row(
+            "any photograph, `hyperprior`: rate on Kodak at equal PSNR",
+            f"{against['jpeg']} against JPEG, {against['bpg']} against BPG 4:4:4",
+        ),
+        row(
+            f"the command on a photograph of {size} pixels, `hyperprior`, on {cores} CPU cores",
+            f"{cold[0]:.2f} s to encode, {cold[1]:.2f} s to decode",
+        ),
+        row("decoded symbols that differ under other threads, CPU kernels or numpy versions", counted),
+    ]
+    picture = f"![original and decoded portraits](benchmarks/results/portrait.png)\n\n{caption(models['faces'])}"
+    replace(HERE.parent / "README.md", FIGURES, picture + "\n\n" + "\n".join(lines))
+
+
+def caption(model: str) -> str:
+    """What stands below the portrait."""
+    files = ", ".join(f"{f['bytes']} bytes (-q {f['quality']:g})" for f in read("portrait", model)["files"])
+    return f"The portrait of 256x256 pixels, and what its files decode to: {files}."
 
 
 def write_codecs() -> None:
@@ -117,7 +175,7 @@ def write_codecs() -> None:
     for name, curve in curves.items():
         if curve["tag"] and curve["tag"] not in known:
             raise SystemExit(f"results/codecs.json: {name}'s model {curve['tag']} is not installed: measure again")
-    replace(HERE.parent / "README.md", CODECS, codecs_tables.everything(found, page))
+    replace(results_page(), CODECS, codecs_tables.everything(found, page))
 
 
 def write_general() -> None:
@@ -138,8 +196,8 @@ def write_general() -> None:
         found["maps"] = json.loads(maps.read_text(encoding="utf-8"))
     tables = conceptual_general_tables.everything(found)
     sheets = sorted(results.glob("kodak_conceptual_*.jpg"))
-    pictures = "\n\n".join(f"![original, conceptual, BPG](benchmarks/results/{path.name})" for path in sheets)
-    replace(HERE.parent / "README.md", GENERAL, f"{tables}\n\n{conceptual_general_tables.SEEN}\n\n{pictures}")
+    pictures = "\n\n".join(f"![original, conceptual, BPG](../benchmarks/results/{path.name})" for path in sheets)
+    replace(results_page(), GENERAL, f"{tables}\n\n{conceptual_general_tables.SEEN}\n\n{pictures}")
     replace(HERE.parent / "models" / f"{model.stem}.md", GENERAL, tables)
 
 
@@ -158,8 +216,10 @@ def write_hyperprior() -> None:
     }
     tables = hyperprior_tables.everything(found)
     plot = "kodak_hyperprior.png"
-    picture = f"![rate-distortion curves on Kodak](benchmarks/results/{plot})\n\n" if (results / plot).exists() else ""
-    replace(HERE.parent / "README.md", HYPERPRIOR, picture + tables)
+    picture = (
+        f"![rate-distortion curves on Kodak](../benchmarks/results/{plot})\n\n" if (results / plot).exists() else ""
+    )
+    replace(results_page(), HYPERPRIOR, picture + tables)
     if "complexity" in found:
         tables += "\n\n" + hyperprior_tables.networks(found["complexity"])
     replace(HERE.parent / "models" / f"{model.stem}.md", HYPERPRIOR, tables)
@@ -167,8 +227,8 @@ def write_hyperprior() -> None:
 
 def write_conceptual() -> None:
     model = bundle.default("conceptual", "faces").path
-    names = ("conceptual_faces", "hyperprior_saving", "stream_estimate", "portrait", "complexity")
-    faces, saving, stream, portrait, complexity = (read(name, model.name) for name in names)
+    names = ("conceptual_faces", "hyperprior_saving", "stream_estimate", "complexity")
+    faces, saving, stream, complexity = (read(name, model.name) for name in names)
     labels: dict[str, Any] = json.loads((HERE / "results" / "label_maps.json").read_text())
     environment = faces["environment"]
     where = (
@@ -181,12 +241,10 @@ def write_conceptual() -> None:
         "its highest effort, the smaller of interlaced and not. The stream's bytes include the check symbol. LPIPS is "
         "part of the training loss, see the model's card."
     )
-    files = ", ".join(f"{f['bytes']} bytes (-q {f['quality']:g})" for f in portrait["files"])
-    caption = f"The portrait of 256x256 pixels, and what its files decode to: {files}."
     reached = acceptance(faces, saving, labels, stream)
     tables = "\n\n".join([where, reached, notes, "Over the quality knob:", qualities(faces)])
-    picture = f"![original and decoded portraits](benchmarks/results/portrait.png)\n\n{caption}"
-    replace(HERE.parent / "README.md", CONCEPTUAL, f"{picture}\n\n{tables}")
+    picture = f"![original and decoded portraits](../benchmarks/results/portrait.png)\n\n{caption(model.name)}"
+    replace(results_page(), CONCEPTUAL, f"{picture}\n\n{tables}")
     size = f"The model file has {complexity['file_bytes']} bytes."
     replace(HERE.parent / "models" / f"{model.stem}.md", CONCEPTUAL, f"{tables}\n\n{networks(complexity)}\n\n{size}")
 

@@ -306,24 +306,26 @@ def test_the_section_tells_figures_reasons_and_gaps(load: Load) -> None:
     assert "6.5 MB" in tables.about_page(page) and "Chromium" not in tables.about_page(page)  # it was not timed
 
 
-def test_the_readme_gets_the_section_unless_a_model_is_another(
+def test_the_results_get_the_section_unless_a_model_is_another(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = load("write_results")
     here = tmp_path / "benchmarks"
     (here / "results").mkdir(parents=True)
     begin, end = writer.CODECS
-    (tmp_path / "README.md").write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    results = tmp_path / "docs" / "results.md"
+    results.parent.mkdir()
+    results.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     monkeypatch.setattr(writer, "HERE", here)
     writer.write_codecs()  # nothing was measured
-    assert "old" in (tmp_path / "README.md").read_text()
+    assert "old" in results.read_text()
     found = result()
     for part in ("kodak", "faces"):
         for curve_ in found[part]["curves"].values():
             curve_["tag"] = ""
     (here / "results" / "codecs.json").write_text(json.dumps(found))
     writer.write_codecs()
-    text = (tmp_path / "README.md").read_text()
+    text = results.read_text()
     assert "old" not in text and "codecs_kodak.png" in text and text.startswith("before") and text.endswith("after\n")
     found["faces"]["curves"]["conceptual"]["tag"] = "00000000"
     (here / "results" / "codecs.json").write_text(json.dumps(found))

@@ -477,7 +477,7 @@ def test_everything_is_told(load: Load) -> None:
 
 def test_each_codec_s_block_is_replaced_alone(load: Load, tmp_path: Path) -> None:
     write = load("write_results")
-    path = tmp_path / "README.md"
+    path = tmp_path / "results.md"
     blocks = [f"{begin}\nold\n{end}" for begin, end in (write.CONCEPTUAL, write.HYPERPRIOR)]
     path.write_text("\nbetween\n".join(blocks))
     write.replace(path, write.HYPERPRIOR, "new \\1")
