@@ -1,4 +1,4 @@
-"""The README keeps up: every command and codec appears in it, and its code blocks run or parse."""
+"""The documents keep up: commands, codecs, recipes and variables appear in them, and their code blocks run or parse."""
 
 from __future__ import annotations
 
@@ -10,45 +10,71 @@ import click
 import numpy as np
 import pytest
 
-from sccodec import api, bundle
-from sccodec.cli import root
+from sccodec import bundle
+from sccodec import codecs as package
+from sccodec.cli import _recipes, root
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-pytestmark = pytest.mark.skipif(not README.is_file(), reason="the README is not beside the tests")
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documents are not beside the tests")
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+README_LINES = 150
 
 
-def readme() -> str:
-    return README.read_text(encoding="utf-8")
+def read(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", readme(), re.DOTALL | re.MULTILINE)
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-def command_lines() -> list[list[str]]:
-    """Every `sccodec ...` of the README's shell blocks, without what is before and after it."""
-    found = []
-    for block in blocks("sh"):
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in re.split(r"&&|\||;|>|#", line):
-                words = shlex.split(part)
-                if words and Path(words[0]).name == "sccodec":
-                    found.append(words[1:])
-    return found
+def command_lines() -> list[tuple[str, ...]]:
+    """Every `sccodec ...` of the documents' shell blocks, once, without what is before and after it."""
+    found: dict[tuple[str, ...], None] = {}
+    for page in (page for page in PAGES if page.is_file()):
+        for block in blocks(page, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                for part in re.split(r"&&|\||;|>|#", line):
+                    words = shlex.split(part)
+                    if words and Path(words[0]).name == "sccodec":
+                        found[tuple(words[1:])] = None
+    return list(found)
 
 
-def test_every_command_and_codec_is_documented() -> None:
+def test_every_command_is_documented() -> None:
     commands = {words[0] for words in command_lines() if words}
     assert set(root.list_commands(click.Context(root))) <= commands
-    for name in api.names():
-        assert re.search(rf"`{re.escape(name)}[:`]", readme()), name
+
+
+def test_every_codec_has_its_row() -> None:
+    """Codecs are found by listing their folder: a file, or a folder, of the codec's name."""
+    found = [path for folder in package.__path__ for path in Path(folder).iterdir() if not path.name.startswith("_")]
+    names = {path.stem for path in found if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    rows = set(re.findall(r"^\| `(\w+)` \|", read("codecs"), re.MULTILINE))
+    assert names and names <= rows
+
+
+def test_every_recipe_has_its_row() -> None:
+    assert set(_recipes.names()) <= set(re.findall(r"^\| `([\w-]+)` \|", read("training"), re.MULTILINE))
+
+
+def test_every_environment_variable_is_documented() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "sccodec").rglob("*.py"))
+    used = {name for text in sources for name in re.findall(r"SCCODEC_[A-Z_]+", text)}
+    assert used <= set(re.findall(r"^\| `(SCCODEC_\w+)` \|", read("commands"), re.MULTILINE))
+
+
+def test_every_model_is_in_the_changelog() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for model in (ROOT / "models").glob("*.safetensors"):
+        assert model.stem in changes and model.with_suffix(".md").is_file(), model.stem
 
 
 @pytest.mark.parametrize("words", command_lines(), ids=" ".join)
-def test_every_command_line_parses(words: list[str]) -> None:
+def test_every_command_line_parses(words: tuple[str, ...]) -> None:
     """Options and arguments exist; nothing is run, and files named need not exist."""
-    if words[0].startswith("-"):
+    if words[0].startswith("-") or words[0] == "COMMAND":
         return
     context = click.Context(root)
     found = root.get_command(context, words[0])
@@ -56,17 +82,33 @@ def test_every_command_line_parses(words: list[str]) -> None:
     for parameter in found.params:
         if isinstance(parameter.type, click.Path):
             parameter.type.exists = False
-    found.make_context(words[0], words[1:], parent=context)
+    found.make_context(words[0], list(words[1:]), parent=context)
 
 
-def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for block in blocks("python"):
-        compiled = compile(block, "README.md", "exec")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for block in blocks(page, "python"):
+        compiled = compile(block, page.name, "exec")
         if bundle.installed():
             monkeypatch.chdir(ROOT)
             exec(compiled, {"tmp_path": tmp_path, "np": np})
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", readme()):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target, part in re.findall(r"\]\(([^)#:]*)(?:#([\w-]+))?\)", text):
+        other = page.parent / target if target else page
+        assert other.exists(), target
+        if part:
+            assert part in anchors(other), f"{target}#{part}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Those of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= README_LINES
