@@ -1,4 +1,4 @@
-"""A decoder of .scc files that was written from docs/format.md alone: it imports nothing of sccodec.
+"""A decoder of .scc files that follows docs/format.md, step by step, and imports nothing of sccodec.
 
     python tests/format_decoder.py FILE.scc MODELS/ OUT.png
 

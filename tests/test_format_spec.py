@@ -1,4 +1,4 @@
-"""docs/format.md is enough: format_decoder.py, written from its text alone, reads what sccodec writes."""
+"""docs/format.md is enough: format_decoder.py, which follows its text, reads what sccodec writes."""
 
 from __future__ import annotations
 
