@@ -42,6 +42,7 @@ from numpy.typing import NDArray
 
 import sccodec
 from sccodec import api, codec
+from sccodec.codecs.hyperprior.codec import HyperpriorReading
 from sccodec.engine import Settings
 from sccodec.errors import SccodecError
 
@@ -143,8 +144,8 @@ def in_force() -> dict[str, Any]:
 
 def symbols_of(data: bytes) -> Array:
     """All decoded symbols of a file; for a codec that offers none, its label map."""
-    latents = getattr(api.codec_of_file(data), "latents", None)
-    return np.asarray(api.labels(data) if latents is None else latents(data))
+    reading = api.read(data)
+    return np.asarray(reading.y_hat if isinstance(reading, HyperpriorReading) else api.labels(data))
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,10 @@
-"""What `import sccodec` offers: find the codec of a spec or of a file, encode, decode, and say what a file holds.
+"""What `import sccodec` offers: find the codec, frame and unframe, encode, decode, info, labels, edit.
 
-Codecs are found by listing ``sccodec/codecs``, and imported when they are asked for; none of them imports this module.
+    encode: picture, spec -> codec -> Container -> the bytes of a .scc file; a codec of a public format makes the file
+    decode: bytes -> Container, the model file that it names -> codec -> Reading -> picture
+
+A codec is a module ``sccodec/codecs/<name>.py``, or a folder of that name, with a function ``codec()``; nothing else
+has to be told about it.
 """
 
 from __future__ import annotations
@@ -11,26 +15,31 @@ import pkgutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from sccodec import codecs, container, fit
+from sccodec import bundle, codecs, container, fit
 from sccodec.codec import (
     DEFAULT_OPTIONS,
     Codec,
-    Encoder,
+    Editable,
     Info,
+    Labelled,
     Notice,
     Options,
     Picture,
+    Reading,
     Spec,
-    qualities_of,
+    Stream,
     spec_of_file,
 )
 from sccodec.errors import BadInput, NotScc, UnknownCodec, UnsupportedVersion
 from sccodec.formats import files
+
+AnyCodec = Codec[Any]
+"""A codec whose files are streams or bytes: which of the two, only what the file begins with will tell."""
 
 
 def names() -> list[str]:
@@ -51,22 +60,15 @@ def parse(text: str) -> Spec:
 
 
 def check_known(name: str) -> None:
-    """Raise UnknownCodec for a codec that there is not."""
+    """Raise UnknownCodec for a codec that there is not; it lists the known."""
     if name not in names():
         raise UnknownCodec(f"no codec is named {name!r}; there are: {', '.join(names()) or 'none'}")
 
 
-def load(name: str) -> Codec:
+def load(name: str) -> AnyCodec:
     """The codec of that name; raises UnknownCodec."""
     check_known(name)
-    return cast(Codec, importlib.import_module(f"sccodec.codecs.{name}").codec())
-
-
-def codec_of_tag(tag: bytes) -> str:
-    """The codec whose model file has that tag; raises ModelNotFound."""
-    from sccodec import bundle
-
-    return bundle.locate(tag).codec
+    return cast(AnyCodec, importlib.import_module(f"sccodec.codecs.{name}").codec())
 
 
 def recognise(start: bytes) -> str | None:
@@ -77,51 +79,80 @@ def recognise(start: bytes) -> str | None:
     return found if found in names() else None
 
 
-def suffix_of(found: Codec) -> str:
-    """The suffix of the files that a codec writes."""
-    return str(getattr(found, "suffix", ".scc"))
+@dataclass(frozen=True)
+class File:
+    """The codec that decodes a file, and the file as that codec takes it."""
+
+    codec: AnyCodec
+    content: Stream | bytes
+
+    @property
+    def stream(self) -> Stream:
+        """Of a codec of ours; raises BadInput for a file of a public format."""
+        if isinstance(self.content, bytes):
+            raise BadInput(f"a file of {self.codec.name} holds a picture, and nothing else")
+        return self.content
+
+    def read(self, options: Options) -> Reading:
+        return self.codec.read(self.content, options)
 
 
-def codec_of_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> Codec:
-    """The codec that decodes a file; raises BadStream or ModelError."""
+def open_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> File:
+    """Take a file apart, once: its container, the model file that it names, its codec. BadStream or ModelError."""
     recognised = recognise(data[: files.START_BYTES])
     if data and recognised is None:
         raise NotScc
     if recognised is not None and recognised != "scc":
-        return load(recognised)
-    file = container.parse(data, max_pixels)
+        return File(load(recognised), data)
+    parsed = container.parse(data, max_pixels)
+    name, model = named_by(parsed)
+    return File(load(name), Stream(parsed, model, len(data)))
+
+
+def named_by(file: container.Container) -> tuple[str, bundle.Installed | None]:
+    """The codec of a file: that of the model file that its tag names, or without a model what its own entry says.
+
+    Raises ModelNotFound, Corrupt, or UnsupportedVersion for a codec that there is not.
+    """
     named = dict(file.extras).get(container.CODEC_EXTRA)
-    return load(codec_of_tag(file.tag) if named is None else known_spec_of_file(named).codec)
-
-
-def known_spec_of_file(named: bytes) -> Spec:
-    """The spec that a file's own entry holds; raises UnsupportedVersion for an unknown codec, Corrupt for no spec."""
-    name = named[:1000].partition(b":")[0]
-    if named[:1000].isascii() and name.decode("ascii") not in names():
-        raise UnsupportedVersion(
-            f"the file needs the codec {name[:40].decode('ascii')!r}, which is not in this sccodec: update it"
-        )
-    return spec_of_file(named)
+    if named is None:
+        model = bundle.locate(file.tag)
+        return model.codec, model
+    name = spec_of_file(named).codec
+    if name not in names():
+        raise UnsupportedVersion(f"the file needs the codec {name[:40]!r}, which is not in this sccodec: update it")
+    return name, None
 
 
 @dataclass(frozen=True)
 class Job:
     """Arguments of encode() that have been checked: all that a codec asks for."""
 
-    codec: Codec
+    codec: AnyCodec
     picture: Picture
     spec: Spec
     quality: float | None
     notice: Notice
     options: Options
 
+    def encoder(self) -> Callable[[float | None], bytes]:
+        """A function from quality to file; the picture is analysed once for all of them, where the codec can."""
+        encode = self.codec.encoder(self.picture, self.spec, self.notice, self.options)
+        return lambda quality: frame(encode(quality))
+
     def encode(self) -> bytes:
-        return self.codec.encode(self.picture, self.spec, self.quality, self.notice, self.options)
+        return self.encoder()(self.quality)
+
+
+def frame(made: container.Container | bytes) -> bytes:
+    """The file of what a codec made."""
+    return made if isinstance(made, bytes) else container.serialise(made)
 
 
 def prepare(image: npt.ArrayLike, spec: str, quality: float | None, notice: Notice, options: Options) -> Job:
     """Check what encode() was given; raises BadInput, UnknownCodec or CodecUnavailable."""
     chosen = parse(spec)
+    found = load(chosen.codec)
     picture = as_picture(image, options.max_pixels)
     if "q" in dict(chosen.options):
         if quality is not None:
@@ -130,17 +161,16 @@ def prepare(image: npt.ArrayLike, spec: str, quality: float | None, notice: Noti
         chosen = Spec(chosen.codec, chosen.variant, tuple(o for o in chosen.options if o[0] != "q"))
     if quality is not None and not 0 <= quality <= 100:
         raise BadInput(f"quality is {quality:g}, it goes from 0 to 100")
-    found = load(chosen.codec)
     return Job(found, picture, chosen, quality, notice, settle(found, options, notice))
 
 
-def settle(found: Codec, options: Options, notice: Notice) -> Options:
+def settle(found: AnyCodec, options: Options, notice: Notice) -> Options:
     """The options with a device that is there and that the codec runs on; raises CodecUnavailable or BadInput."""
-    if options.checkpoint is not None and not getattr(found, "peer", False):
+    if options.checkpoint is not None and not found.peer:
         notice(f"{found.name} takes no checkpoint: {options.checkpoint} is left unused")
     if options.device == "cpu":
         return options
-    if not getattr(found, "gpu", False):
+    if not found.gpu:
         if options.device != "auto":
             notice(f"{found.name} runs on the CPU only: device {options.device} is left unused")
         return replace(options, device="cpu")
@@ -184,12 +214,10 @@ def encode_within(
 
     Raises BadInput where even the smallest file is larger (the message states its size), or the spec states a quality.
     """
-    job = prepare(image, spec, None, notice or warnings.warn, options)
+    job = prepare(image, spec, None, once(notice or warnings.warn), options)
     if job.quality is not None:
         raise BadInput(f"{spec!r} states a quality, and a target is to find it: give one of them")
-    job = replace(job, notice=once(job.notice))
-    settings = qualities_of(job.codec)
-    found, smallest = fit.search(encoder_of(job), settings, target_bytes)
+    found, smallest = fit.search(job.encoder(), job.codec.qualities(), target_bytes)
     if found is None:
         height, width = job.picture.shape[:2]
         raise BadInput(
@@ -197,14 +225,6 @@ def encode_within(
             f"{smallest} bytes ({8 * smallest / (width * height):.4g} bpp)"
         )
     return found
-
-
-def encoder_of(job: Job) -> Encoder:
-    """A function from quality to file; with the codec's ``encoder``, the picture is analysed once for all of them."""
-    make: Callable[[Picture, Spec, Notice, Options], Encoder] | None = getattr(job.codec, "encoder", None)
-    if make is not None:
-        return make(job.picture, job.spec, job.notice, job.options)
-    return lambda quality: replace(job, quality=quality).encode()
 
 
 def once(notice: Notice) -> Notice:
@@ -224,18 +244,26 @@ def decode(data: bytes, *, notice: Notice | None = None, options: Options = DEFA
 
     notice takes one-line warnings; without it they are Python warnings.
     """
-    found = codec_of_file(data, options.max_pixels)
-    return found.decode(data, settle(found, options, notice or warnings.warn))
+    return read(data, notice=notice, options=options).picture()
+
+
+def read(data: bytes, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Reading:
+    """Read the bytes of a file to their end, once, for what is asked of it: its picture, its info; as decode()."""
+    file = open_file(data, options.max_pixels)
+    return file.read(settle(file.codec, options, notice or warnings.warn))
 
 
 def info(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Info:
     """What a file says about itself; raises BadStream or ModelError."""
-    return codec_of_file(data, options.max_pixels).info(data, replace(options, device="cpu"))
+    return open_file(data, options.max_pixels).read(replace(options, device="cpu")).info()
 
 
 def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
     """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError, or BadInput without one."""
-    return codec_of_file(data, options.max_pixels).labels(data, replace(options, device="cpu"))
+    file = open_file(data, options.max_pixels)
+    if not isinstance(file.codec, Labelled):
+        raise BadInput(f"a file of the {file.codec.name} codec holds no labels")
+    return file.codec.labels(file.stream, replace(options, device="cpu"))
 
 
 def edit(
@@ -254,14 +282,14 @@ def edit(
     """
     if not labels or len(labels_from) not in (0, 1, len(labels)):
         raise BadInput(f"{len(labels)} labels take their textures from as many others, or from one, or from the same")
-    found, other = codec_of_file(data, options.max_pixels), codec_of_file(texture_from, options.max_pixels)
-    for each in (found, other):
-        if not hasattr(each, "edit"):
-            raise BadInput(f"a file of the {each.name} codec holds no textures of regions")
+    file, other = open_file(data, options.max_pixels), open_file(texture_from, options.max_pixels)
+    for each in (file, other):
+        if not isinstance(each.codec, Editable):
+            raise BadInput(f"a file of the {each.codec.name} codec holds no textures of regions")
     others = labels_from if len(labels_from) == len(labels) else [*labels_from] * len(labels) or labels
     swaps = [(str(mine), str(theirs)) for mine, theirs in zip(labels, others, strict=True)]
-    edited: bytes = found.edit(data, texture_from, swaps, replace(options, device="cpu"))  # type: ignore[attr-defined]
-    return edited
+    assert isinstance(file.codec, Editable)
+    return frame(file.codec.edit(file.stream, other.stream, swaps, replace(options, device="cpu")))
 
 
 def as_picture(image: npt.ArrayLike, max_pixels: int = container.MAX_PIXELS) -> Picture:

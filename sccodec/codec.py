@@ -1,30 +1,40 @@
-"""What a codec is, and how it is named.
+"""What a codec is: a base class with defaults, and what passes between a codec and sccodec.api.
 
-A codec is a module ``sccodec/codecs/<name>.py``, or a folder, with a function ``codec()``; nothing else has to be told
-about it. A spec names a codec, a variant and options: ``conceptual``, ``conceptual:faces``,
-``conceptual:faces,q=30``. A variant may have parts of its own: ``compressai:mbt2018-mean:3``.
+    picture -> Codec.encoder -> quality -> Container, or bytes -> api frames it -> a file
+    a file -> api takes it apart -> Stream, or bytes -> Codec.read -> Reading -> picture(), info()
+
+A codec of our own container gets and gives parsed streams (``Codec[Stream]``); one of a public format gets and gives
+whole files (``Codec[bytes]``, see sccodec.formats.codec). What only some codecs can do is a class that they inherit:
+``Labelled``, ``Editable``.
+
+A spec names a codec, a variant and options: ``conceptual``, ``conceptual:faces``, ``conceptual:faces,q=30``. A variant
+may have parts of its own: ``compressai:mbt2018-mean:3``.
 """
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sccodec import container
-from sccodec.errors import BadInput, Corrupt
+from sccodec.bundle import Installed
+from sccodec.container import Container
+from sccodec.errors import BadInput, Corrupt, ModelNotFound
 
 Picture = npt.NDArray[np.uint8]
 Notice = Callable[[str], None]
-Encoder = Callable[[float], bytes]
+Encoder = Callable[[float | None], Container | bytes]
+"""From a quality 0..100, None for the codec's default, to what api makes a file of."""
 
 QUALITIES: tuple[float, ...] = tuple(i / 4 for i in range(401))
-"""The settings that are tried where a codec does not list its own."""
+"""The settings that a search tries where a codec does not list its own."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class Spec:
 
     @staticmethod
     def parse(text: str) -> Spec:
-        """Read "codec[:variant][,key=value...]", whether there is such a codec or not; raises BadInput."""
+        """Read "codec[:variant][,key=value...]"; raises BadInput. Whether there is such a codec is not asked."""
         name, colon, rest = text.partition(":")
         variant: str | None = None
         options: dict[str, str] = {}
@@ -82,12 +92,28 @@ DEFAULT_OPTIONS = Options()
 
 
 @dataclass(frozen=True)
+class Stream:
+    """A file of ours, taken apart. named: the model file that it names, None where the codec has no such files."""
+
+    container: Container
+    named: Installed | None
+    file_bytes: int
+
+    @property
+    def model(self) -> Installed:
+        """The model file that the stream names; raises ModelNotFound where the file names a codec instead."""
+        if self.named is None:
+            raise ModelNotFound("the file names a codec that has models, and none of them")
+        return self.named
+
+
+@dataclass(frozen=True)
 class Info:
     """What can be said about a file without its picture.
 
     tag: hexadecimal. bpp: 8 * file_bytes / (width * height). overhead_bytes: all that is not entropy-coded
     picture. sections: (name, bytes) of the entropy-coded parts; they share one stream, so bytes are
-    fractions. details: quality fields and whatever else the codec has to say.
+    fractions. details: quality fields and whatever else the codec has to say, as JSON holds it.
     """
 
     codec: str
@@ -99,79 +125,128 @@ class Info:
     bpp: float
     overhead_bytes: int
     sections: list[tuple[str, float]]
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
 
     @staticmethod
     def of_stream(
-        codec: str,
-        variant: str,
-        data: bytes,
-        file: container.Container,
-        bits: Mapping[str, float],
-        details: dict[str, Any],
+        codec: str, variant: str, stream: Stream, bits: Mapping[str, float], details: dict[str, object]
     ) -> Info:
         """Of a .scc file whose payload is one range-coded stream.
 
         bits: of every section, and of the check symbol as ``check``, as the stream's Reader counted them.
         """
+        file = stream.container
         return Info(
             codec=codec,
             variant=variant,
             tag=file.tag.hex(),
             width=file.width,
             height=file.height,
-            file_bytes=len(data),
-            bpp=8 * len(data) / (file.width * file.height),
-            overhead_bytes=container.overhead_bytes(file) + round(bits["check"] / 8),
+            file_bytes=stream.file_bytes,
+            bpp=8 * stream.file_bytes / (file.width * file.height),
+            overhead_bytes=stream.file_bytes - len(file.payload) + round(bits["check"] / 8),
             sections=[(name, n_bits / 8) for name, n_bits in bits.items() if name != "check"],
             details=details,
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For JSON: sections as objects with `name` and `bytes`."""
         sections = [{"name": name, "bytes": round(n_bytes, 1)} for name, n_bytes in self.sections]
         return asdict(self) | {"bpp": round(self.bpp, 5), "sections": sections}
 
 
-class Codec(Protocol):
-    """Pictures to bytes and back. Pictures are uint8 [H, W, 3], sRGB. options.device is "cpu" or a CUDA device.
+class Reading(ABC):
+    """A file that was read to its end, all but its pixels: one reading serves whatever is asked of the file."""
 
-    A codec may also have
-        gpu = True                                     its networks run on CUDA; without it options.device is "cpu"
-        peer = True                                    options.checkpoint names its weights
-        qualities() -> the qualities that differ, ascending, where they are few: see qualities_of()
-        encoder(image, spec, notice, options) -> a function from quality to bytes, which analyses the picture once
-        edit(data, donor, swaps, options) -> bytes     with the textures of some regions from the donor: see edit()
-        suffix = ".scc"                                of the files that it writes, where they are of another format
-        made_by(spec) -> the library or the program that encodes for that spec, with its version
+    @abstractmethod
+    def info(self) -> Info:
+        """What the file says, and where its bytes went."""
+
+    @abstractmethod
+    def picture(self) -> Picture:
+        """uint8 [H, W, 3], sRGB, at the picture's own width and height; raises BadStream or ModelError."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """An option of a spec that sets the rate as q does, and its range."""
+
+    name: str
+    low: float
+    high: float
+
+
+Content = TypeVar("Content", Stream, bytes)
+
+
+class Codec(ABC, Generic[Content]):
+    """Pictures to files and back: what every codec has, and its defaults. Pictures are uint8 [H, W, 3], sRGB.
+
+    name: that of its module or folder. summary: a line for `sccodec codecs`. suffix: of the files that it writes.
+    native: whether those are of a public format, which others read. gpu: whether its networks run on CUDA; without it
+    options.device is "cpu". peer: its models are others', which run where they are named, with the weights of
+    options.checkpoint. lossless: its pictures are the same at every quality. rates: options of a spec that set the
+    rate beside q. others: all further options of a spec.
     """
 
     name: str
     summary: str
+    suffix: str = ".scc"
+    native: bool = False
+    gpu: bool = False
+    peer: bool = False
+    lossless: bool = False
+    rates: tuple[Rate, ...] = ()
+    others: tuple[str, ...] = ()
 
-    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
-        """quality: 0..100, higher is better, None for the default. notice takes one-line warnings."""
-        ...
+    def check_available(self) -> None:  # nothing is missing unless a codec says so
+        """Raise CodecUnavailable where something is not installed that the codec needs, models apart."""
 
-    def decode(self, data: bytes, options: Options) -> Picture:
-        """The picture at its own width and height; raises BadStream or ModelError."""
-        ...
+    def qualities(self) -> Sequence[float]:
+        """The qualities that differ, ascending; QUALITIES where they are too many to list."""
+        return QUALITIES
 
-    def info(self, data: bytes, options: Options) -> Info: ...
+    def made_by(self, spec: Spec) -> str:
+        """The library or the program that encodes for that spec, with its version; "" for this package itself."""
+        return ""
 
-    def labels(self, data: bytes, options: Options) -> Picture:
-        """The semantic map at the scale that was sent, uint8 [h, w]; raises BadInput for a codec without."""
-        ...
+    def check(self, spec: Spec) -> None:
+        """Raise BadInput for options that the codec does not have."""
+        spec.check_options(*(rate.name for rate in self.rates), *self.others)
+
+    @abstractmethod
+    def encoder(self, picture: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
+        """What encodes the picture at any quality; what does not depend on the quality is done once.
+
+        notice takes one-line warnings. This and the encoder raise BadInput, CodecUnavailable or ModelError.
+        """
+
+    @abstractmethod
+    def read(self, file: Content, options: Options) -> Reading:
+        """Read a file to its end; raises BadStream, ModelError or CodecUnavailable. options.device: of its networks."""
 
 
-def qualities_of(found: Codec) -> Sequence[float]:
-    """The settings that differ, as the codec lists them, ascending; QUALITIES where it does not."""
-    listed: Callable[[], Sequence[float]] | None = getattr(found, "qualities", None)
-    return QUALITIES if listed is None else listed()
+class Labelled(ABC):
+    """What a codec is whose files hold a semantic map."""
+
+    @abstractmethod
+    def labels(self, file: Stream, options: Options) -> npt.NDArray[np.uint8]:
+        """The map at the scale that was sent, uint8 [h, w]; raises BadStream or ModelError."""
+
+
+class Editable(ABC):
+    """What a codec is whose files hold a texture for each region, which may be another file's."""
+
+    @abstractmethod
+    def edit(self, file: Stream, donor: Stream, swaps: Sequence[tuple[str, str]], options: Options) -> Container:
+        """The file with other textures. swaps: labels of the file, and those of the donor whose textures they get.
+
+        Raises BadInput for labels that are in neither, BadStream or ModelError.
+        """
 
 
 def spec_of_file(named: bytes) -> Spec:
-    """The spec that a file's own entry holds, whether there is such a codec or not; raises Corrupt for no spec."""
+    """The spec that a file's own entry holds; raises Corrupt for what is none."""
     try:
         return Spec.parse(named[:1000].decode("ascii"))
     except (BadInput, UnicodeDecodeError):

@@ -6,10 +6,11 @@ Whatever comes back was written by the codec and weighed; nothing is estimated.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sccodec.codec import Encoder
 from sccodec.errors import BadInput
+
+Encoder = Callable[[float], bytes]
 
 
 def search(encoder: Encoder, qualities: Sequence[float], target_bytes: int) -> tuple[tuple[bytes, float] | None, int]:

@@ -21,7 +21,7 @@ def fake_codec(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(sccodec.codecs, "__path__", [*sccodec.codecs.__path__, folder])
     from sccodec.codecs import fake
 
-    monkeypatch.setattr(sccodec.api, "codec_of_tag", fake.owner)
+    monkeypatch.setattr(sccodec.api, "named_by", fake.named_by)
     return "fake"
 
 

@@ -134,7 +134,7 @@ def test_targets(name: str, scene: Picture) -> None:
 def test_listed_qualities_differ(scene: Picture) -> None:
     """No two of the settings that a target tries are one and the same setting."""
     for one in ("jpeg", "heic"):
-        listed = codec.qualities_of(api.load(one))
+        listed = api.load(one).qualities()
         sizes = [len(sccodec.encode(scene[:16, :16], one, q)) for q in listed[:: len(listed) // 8]]
         assert len(set(sizes)) == len(sizes), one
 
@@ -422,7 +422,7 @@ def test_what_is_recognised_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "names", lambda: ["conceptual"])
     assert api.recognise(b"\xff\xd8\xff\xe0") is None
     with pytest.raises(NotScc):
-        api.codec_of_file(b"\xff\xd8\xff\xe0")
+        api.open_file(b"\xff\xd8\xff\xe0")
 
 
 def test_boxes_end_within_the_file() -> None:
@@ -526,7 +526,7 @@ def test_files_by_the_command_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Image.fromarray(scene).save("picture.tif")
-    suffix = api.suffix_of(api.load(name))
+    suffix = api.load(name).suffix
     assert shell("encode", "picture.tif", "-m", name, "-q", "40") == 0
     assert Path(f"picture{suffix}").read_bytes() == sccodec.encode(scene, name, 40, notice=quiet)
     assert shell("decode", f"picture{suffix}") == 0 and Path("picture.decoded.png").is_file()

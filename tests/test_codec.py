@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import sccodec
 from sccodec import api, container
-from sccodec.codec import Options, Spec
+from sccodec.codec import Encoder, Notice, Options, Reading, Spec, Stream
 from sccodec.errors import BadInput, BadStream, ModelNotFound, NotScc, TooLarge, UnknownCodec
 
 Picture = npt.NDArray[np.uint8]
@@ -124,19 +124,19 @@ def test_devices_reach_the_codecs_that_have_use_for_them(
     seen: list[str] = []
     heard: list[str] = []
 
-    def encode(
-        self: object, image: Picture, spec: Spec, quality: float | None, notice: object, options: Options
-    ) -> bytes:
-        seen.append(options.device)
-        return b""
+    encoder, read = fake.Fake.encoder, fake.Fake.read
 
-    def decode(self: object, data: bytes, options: Options) -> Picture:
+    def seeing_encoder(self: fake.Fake, image: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
         seen.append(options.device)
-        return picture
+        return encoder(self, image, spec, notice, options)
+
+    def seeing_read(self: fake.Fake, file: Stream, options: Options) -> Reading:
+        seen.append(options.device)
+        return read(self, file, options)
 
     data = sccodec.encode(picture, "fake")
-    monkeypatch.setattr(fake.Fake, "encode", encode)
-    monkeypatch.setattr(fake.Fake, "decode", decode)
+    monkeypatch.setattr(fake.Fake, "encoder", seeing_encoder)
+    monkeypatch.setattr(fake.Fake, "read", seeing_read)
     monkeypatch.setattr(engine, "find_device", {"auto": "cuda", "cuda": "cuda"}.__getitem__)
 
     def devices() -> list[str]:

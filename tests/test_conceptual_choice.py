@@ -69,7 +69,7 @@ def test_the_shipped_model_knows_a_portrait(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("SCCODEC_MODELS", raising=False)
     if not any((m.codec, m.variant) == ("conceptual", "faces") for m in bundle.installed()):
         pytest.skip("the faces model is not installed")
-    model = faces.Model(bundle.default("conceptual", "faces"))
+    model = faces.FacesModel(bundle.default("conceptual", "faces"))
     image = np.asarray(Image.open(ASTRONAUT).convert("RGB"))
     assert model.is_portrait(model.prepare(image))
     for other in (image[::-1], image[:, ::-1][: image.shape[0] // 2], picture(256, 256), np.full_like(image, 128)):
@@ -109,7 +109,7 @@ def test_the_picture_decides_where_no_variant_is_asked_for(both: Path, monkeypat
     faces_said = "an aligned portrait: variant faces; conceptual:general forces the other"
     general_said = "no aligned portrait: variant general; conceptual:faces forces the other"
     assert variant("conceptual", square) == ("general", [general_said])  # the toy model's labels are no face's
-    monkeypatch.setattr(faces.Model, "is_portrait", lambda self, prepared: True)
+    monkeypatch.setattr(faces.FacesModel, "is_portrait", lambda self, prepared: True)
     assert variant("conceptual", square) == ("faces", [faces_said])
     assert variant("conceptual", wide) == ("general", [general_said])
     assert variant("conceptual:faces", wide) == ("faces", [])

@@ -52,7 +52,7 @@ def test_files_decode_to_their_size_and_write_the_same_bytes_twice(
 
 def test_what_is_read_is_what_was_written() -> None:
     """Symbols, not pixels: the latents of the Reader are the encoder's, rounded about the same means."""
-    model = faces.Model(bundle.default("conceptual", "tiny"))
+    model = faces.FacesModel(bundle.default("conceptual", "tiny"))
     setting = faces.Setting(2, -6)
     labels, found, t, detail = model.analyse(model.prepare(picture(64, 64)), setting)
     payload = model.write(setting, labels, found, t, detail)
@@ -65,7 +65,7 @@ def test_what_is_read_is_what_was_written() -> None:
         assert sent.shape == read.shape
         # A base unit has 16ths, and so has a mean: their rounding comes on top of half a step.
         assert np.abs(sent - read).max() <= half_step + 2 / 16
-    assert sum(got.reader.bits.values()) / 8 <= len(payload) + 1
+    assert sum(got.bits.values()) / 8 <= len(payload) + 1
 
 
 def test_settings_fit_a_byte() -> None:
@@ -86,7 +86,7 @@ def test_quality_never_coarsens_as_it_rises() -> None:
 def test_a_perturbed_prior_is_noticed() -> None:
     """What would happen if a machine computed another scale: an error, not another picture."""
     data = sccodec.encode(picture(64, 64), "conceptual:tiny", 100)
-    model = faces.Model(bundle.find(container.parse(data).tag))
+    model = faces.FacesModel(bundle.find(container.parse(data).tag))
     assert model.priors.detail is not None
     last = model.priors.detail.layers[-1]
     moved = last.bias.copy()
@@ -98,7 +98,7 @@ def test_a_perturbed_prior_is_noticed() -> None:
     )
     assert sccodec.decode(data).shape == (64, 64, 3)
     model.priors = replace(model.priors, detail=network)
-    for read in (model.decode, model.labels, model.info):
+    for read in (model.read,):
         with pytest.raises((Desync, Corrupt)):
             read(container.parse(data))
 

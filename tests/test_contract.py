@@ -25,7 +25,7 @@ def name(request: pytest.FixtureRequest, fake_codec: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("SCCODEC_MODELS", str(Path(__file__).parent / "golden"))
     found: str = request.param
     try:
-        assert api.load(found).summary
+        api.load(found).check_available()
     except CodecUnavailable as error:
         pytest.skip(str(error))
     if found != fake_codec and not is_native(found) and not any(m.codec == found for m in bundle.installed()):
@@ -35,7 +35,7 @@ def name(request: pytest.FixtureRequest, fake_codec: str, monkeypatch: pytest.Mo
 
 def is_native(name: str) -> bool:
     """Whether the codec's files are of a public format, and not of ours."""
-    return api.suffix_of(api.load(name)) != ".scc"
+    return api.load(name).native
 
 
 def portrait(height: int, width: int) -> Picture:

@@ -32,7 +32,7 @@ def two() -> tuple[bytes, bytes]:
 
 def textures(data: bytes) -> dict[int, np.ndarray]:
     file = container.parse(data)
-    return {n: each.t for n, each in model_of(bundle.find(file.tag)).textures(file).items()}
+    return {n: each.t for n, each in model_of(bundle.find(file.tag)).read(file).textures.items()}
 
 
 def test_one_texture_is_the_other_files_and_the_rest_stays(two: tuple[bytes, bytes]) -> None:

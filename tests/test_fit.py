@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 
 import sccodec
 from sccodec import api, codec, fit
-from sccodec.codec import Notice, Options, Spec
+from sccodec.codec import Encoder, Notice, Options, Spec
+from sccodec.container import Container
 from sccodec.errors import BadInput, CodecUnavailable
 
 Picture = npt.NDArray[np.uint8]
@@ -85,19 +85,23 @@ def test_a_codec_that_lists_its_qualities_analyses_once(
 
     calls: list[object] = []
 
-    def encoder(self: object, image: Picture, spec: Spec, notice: Notice, options: Options) -> Callable[[float], bytes]:
+    original = fake.Fake.encoder
+
+    def encoder(self: fake.Fake, image: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
         calls.append((spec, options.max_pixels))
+        encode = original(self, image, spec, notice, options)
 
-        def encode(quality: float) -> bytes:
+        def counting(quality: float | None) -> Container | bytes:
             calls.append(quality)
-            return fake.Fake().encode(image, spec, quality, notice, options)
+            return encode(quality)
 
-        return encode
+        return counting
 
     listed = [100 * k / 255 for k in range(256)]
-    monkeypatch.setattr(fake.Fake, "qualities", lambda self: listed, raising=False)
-    monkeypatch.setattr(fake.Fake, "encoder", encoder, raising=False)
+    monkeypatch.setattr(fake.Fake, "qualities", lambda self: listed)
+    monkeypatch.setattr(fake.Fake, "encoder", encoder)
     most = len(sccodec.encode(noise, "fake", 70))
+    calls.clear()
     data, quality = api.encode_within(noise, "fake:plain", most, options=Options(max_pixels=5000))
     assert len(data) == most and quality in listed
     assert calls[0] == (Spec("fake", "plain"), 5000) and len(calls) - 1 <= 10
@@ -124,5 +128,5 @@ def test_rates_that_are_none(bpp: float) -> None:
 def test_listed_qualities_ascend_from_0_to_100() -> None:
     for name in api.names():
         with contextlib.suppress(CodecUnavailable):
-            listed = codec.qualities_of(api.load(name))
+            listed = api.load(name).qualities()
             assert list(listed) == sorted(set(listed)) and listed[0] == 0 and listed[-1] == 100, name

@@ -25,8 +25,7 @@ from sccodec import api, bundle, image
 from sccodec.bench import rows
 from sccodec.bench.entries import Entry
 from sccodec.bench.gauge import NOT_ASKED, Gauge, one_line
-from sccodec.bench.specs import is_native
-from sccodec.codec import Options, Picture, Spec
+from sccodec.codec import Options, Picture, Reading, Spec
 from sccodec.errors import CodecUnavailable, ModelError, SccodecError
 from sccodec.metrics.table import METRICS, is_learned
 
@@ -83,7 +82,7 @@ def tags_of(spec: Spec) -> frozenset[str] | None:
     Without a variant there may be several, of which the picture decides. Raises ModelError where the codec has models,
     and none of them is of that variant.
     """
-    if is_native(spec.codec):
+    if api.load(spec.codec).native:
         return frozenset({""})
     variants = {model.variant for model in bundle.installed() if model.codec == spec.codec}
     if not variants:
@@ -97,7 +96,7 @@ def tags_of(spec: Spec) -> frozenset[str] | None:
 
 def model_key(spec: Spec) -> str:
     """Equal for specs that share what a process has to load."""
-    if is_native(spec.codec):
+    if api.load(spec.codec).native:
         return spec.codec
     if any(model.codec == spec.codec for model in bundle.installed()):
         return f"{spec.codec}:{spec.variant}"
@@ -155,18 +154,20 @@ class Measurer:
         notes = list(self._picture_notes)
         options = replace(self.setup.options, device=item.device)
         job = api.prepare(picture, item.spec, None, notes.append, options)
-        made_by: Callable[[Spec], str] | None = getattr(job.codec, "made_by", None)
-        if made_by is not None:
-            row["encoder"] = made_by(job.spec)
+        row["encoder"] = job.codec.made_by(job.spec) or None
         trim_memory()
         reset_peak()
         encoded = timed(job.encode, self.setup.repeats, operator.eq)
         data, row["encode_seconds"] = encoded.result, encoded.seconds
         row["file_bytes"] = len(data)
         row["bpp"] = 8 * len(data) / (picture.shape[0] * picture.shape[1])
-        found = api.codec_of_file(data, options.max_pixels)
-        settled = api.settle(found, options, notes.append)
-        decodings = timed(lambda: found.decode(data, settled), self.setup.repeats, np.array_equal)
+        readings: list[Reading] = []
+
+        def decode() -> Picture:
+            readings[:] = [api.read(data, notice=notes.append, options=options)]
+            return readings[0].picture()
+
+        decodings = timed(decode, self.setup.repeats, np.array_equal)
         decoded, row["decode_seconds"] = decodings.result, decodings.seconds
         if "program" in dict(job.spec.options):
             row["reasons"]["peak_rss_bytes"] = "the program has a process of its own"
@@ -179,7 +180,7 @@ class Measurer:
         row["notes"] = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
         if decoded.shape != picture.shape or decoded.dtype != np.uint8:
             raise SccodecError(f"it decodes to {decoded.dtype} {decoded.shape}, and was uint8 {picture.shape}")
-        said = found.info(data, replace(options, device="cpu")).as_dict()
+        said = readings[0].info().as_dict()
         row |= {key: said[key] for key in ("tag", "sections", "overhead_bytes")}
         measured = self.gauge.measure(decoded, item.metrics)
         row |= measured.values

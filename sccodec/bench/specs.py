@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import product
 
@@ -22,9 +23,6 @@ from sccodec.errors import BadInput
 
 ALL = "all"
 ALL_QUALITIES = "q=10..90/20"
-# Peers are models of others, which need weights that are not installed: they run where they are named.
-NOT_IN_ALL = ("compressai",)
-LOSSLESS = ("png",)
 MOST_SPECS = 10_000
 RANGE = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\.\.(-?\d{1,9}(?:\.\d{1,9})?)(?:/(\d{1,9}(?:\.\d{1,9})?))?")
 
@@ -47,13 +45,8 @@ def expand(texts: Sequence[str]) -> list[str]:
 def every_codec(options: str) -> list[str]:
     """A text for each codec that can run here, with those options."""
     with_models = {model.codec for model in bundle.installed()}
-    names = [n for n in api.names() if n not in NOT_IN_ALL and (n in with_models or is_native(n))]
-    return [n if n in LOSSLESS else f"{n}:{options}" for n in names]
-
-
-def is_native(name: str) -> bool:
-    """Whether a codec writes files of a public format, which need no model."""
-    return api.suffix_of(api.load(name)) != ".scc"
+    found = [c for c in map(api.load, api.names()) if not c.peer and (c.name in with_models or c.native)]
+    return [c.name if c.lossless else f"{c.name}:{options}" for c in found]
 
 
 def check(spec: codec.Spec) -> None:
@@ -66,12 +59,7 @@ def check(spec: codec.Spec) -> None:
             quality = math.nan
         if not 0 <= quality <= 100:
             raise BadInput(f"q is {options['q']!r} in {str(spec)!r}, it goes from 0 to 100")
-    if is_native(spec.codec):
-        if spec.variant is not None:
-            raise BadInput(f"{spec.codec} has no variants, such as {spec.variant!r}: write {spec.codec}:option=value")
-        known: tuple[str, ...] | None = getattr(api.load(spec.codec), "options", None)
-        if known is not None:
-            codec.Spec(spec.codec, None, tuple(o for o in spec.options if o[0] != "q")).check_options(*known)
+    api.load(spec.codec).check(replace(spec, options=tuple(o for o in spec.options if o[0] != "q")))
 
 
 def variations(text: str) -> list[str]:

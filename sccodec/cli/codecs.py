@@ -20,7 +20,9 @@ def command(json_: bool) -> None:
     rows = []
     for name in api.names():
         try:
-            summary, available = api.load(name).summary, True
+            found = api.load(name)
+            found.check_available()
+            summary, available = found.summary, True
         except CodecUnavailable as error:
             summary, available = str(error), False
         models = [{"variant": m.variant, "tag": m.tag.hex()} for m in installed if m.codec == name]

@@ -51,7 +51,7 @@ def command(
     chosen = api.parse(spec)
     found = api.load(chosen.codec)
     options = api.settle(found, options, Reporter().notice)
-    jobs = _files.plan(inputs, output, lambda stem: stem + api.suffix_of(found), force=force)
+    jobs = _files.plan(inputs, output, lambda stem: stem + found.suffix, force=force)
     if json_ and any(job.target is None for job in jobs):
         raise click.UsageError("--json and the encoded file cannot both go to standard output")
 

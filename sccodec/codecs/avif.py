@@ -12,28 +12,27 @@ than 6, and 2 has 0.1 to 0.2 dB more than 4 for three times its time.
 
 from __future__ import annotations
 
-from sccodec.codec import Notice, Options, Picture, Spec
+from sccodec.codec import Notice, Options, Picture, Rate, Spec
 from sccodec.errors import CodecUnavailable
 from sccodec.formats import files
-from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
+from sccodec.formats.codec import Asked, FormatCodec, by_pillow, pillow_and
 
 
-class Avif(Native):
+class Avif(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "avif"
+    summary = "AVIF (AV1 intra), 4:4:4 unless chroma=420"
     suffix = ".avif"
-    options = ("quality", "speed", "chroma", "subsampling", "tune")
+    rates = (Rate("quality", 0, 100),)
+    others = ("speed", "chroma", "subsampling", "tune")
     max_side = 32768  # libavif decodes no more
 
-    @property
-    def summary(self) -> str:  # type: ignore[override]
-        """Raises CodecUnavailable for a Pillow without AVIF: that is how `sccodec codecs` learns of it."""
+    def check_available(self) -> None:
         check_pillow()
-        return "AVIF (AV1 intra), 4:4:4 unless chroma=420"
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
-        quality = asked.whole_scale("quality", 0, 100, lambda q: q, 60)
+        quality = asked.whole_scale("quality", lambda q: q, 60)
         chroma = {"444": "4:4:4", "420": "4:2:0"}[asked.chroma("444", "420")]
         speed = asked.whole("speed", 0, 10, 4)
         tune = asked.word("tune", "psnr", "ssim", "iq")
@@ -51,9 +50,9 @@ class Avif(Native):
             advanced={"tune": tune},
         )
 
-    def read(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, options: Options) -> Picture:
         check_pillow()
-        return super().read(data, options)
+        return super().pixels(data, options)
 
     def size(self, data: bytes) -> tuple[int, int]:
         check_pillow()

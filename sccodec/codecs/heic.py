@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import io
 
-from sccodec.codec import Notice, Options, Picture, Spec
+from sccodec.codec import Notice, Options, Picture, Rate, Spec
 from sccodec.formats import files
-from sccodec.formats.codec import Asked, Native, pillow_heif, pillow_heif_and_x265
+from sccodec.formats.codec import Asked, FormatCodec, pillow_heif, pillow_heif_and_x265
 
 WORST_QP, BEST_QP = 51, 8
 X265 = {
@@ -26,16 +26,17 @@ X265 = {
 }
 
 
-class Heic(Native):
+class Heic(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "heic"
     summary = "HEIC (HEVC intra), 4:4:4 unless chroma=420"
     suffix = ".heic"
-    options = ("qp", "chroma", "subsampling")
+    rates = (Rate("qp", 0, 51),)
+    others = ("chroma", "subsampling")
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
-        qp = asked.whole_scale("qp", 0, 51, lambda q: WORST_QP - (WORST_QP - BEST_QP) * q / 100, 50)
+        qp = asked.whole_scale("qp", lambda q: WORST_QP - (WORST_QP - BEST_QP) * q / 100, 50)
         chroma = asked.chroma("444", "420")
         library = pillow_heif("HEIC")
         height, width = picture.shape[:2]
@@ -46,9 +47,9 @@ class Heic(Native):
         )
         return buffer.getvalue()
 
-    def read(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, options: Options) -> Picture:
         pillow_heif("HEIC")
-        return super().read(data, options)
+        return super().pixels(data, options)
 
     def size(self, data: bytes) -> tuple[int, int]:
         pillow_heif("HEIC")

@@ -13,24 +13,25 @@ The standard's tables cost 3 to 30 % of the bytes, more at lower rates. Decoding
 from __future__ import annotations
 
 from sccodec import image
-from sccodec.codec import Notice, Picture, Spec
+from sccodec.codec import Notice, Picture, Rate, Spec
 from sccodec.errors import CodecUnavailable, SccodecError
 from sccodec.formats import files
-from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
+from sccodec.formats.codec import Asked, FormatCodec, by_pillow, pillow_and
 from sccodec.formats.program import check_size, first_line, run
 
 
-class Jpeg(Native):
+class Jpeg(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "jpeg"
     summary = "JPEG, 4:2:0 unless chroma=444"
     suffix = ".jpg"
-    options = ("quality", "chroma", "subsampling", "optimise", "progressive", "program")
+    rates = (Rate("quality", 1, 100),)
+    others = ("chroma", "subsampling", "optimise", "progressive", "program")
     max_side = 65500
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
-        quality = asked.whole_scale("quality", 1, 100, lambda q: max(1, q), 75)
+        quality = asked.whole_scale("quality", lambda q: max(1, q), 75)
         is_420 = asked.chroma("420", "444") == "420"
         optimise = asked.word("optimise", "yes", "no") == "yes"
         progressive = asked.word("progressive", "no", "yes") == "yes"

@@ -11,27 +11,31 @@ out, at a loss of 2 to 4 dB.
 
 from __future__ import annotations
 
-from sccodec.codec import Notice, Picture, Spec
+from sccodec.codec import Notice, Picture, Rate, Spec
 from sccodec.errors import BadInput
 from sccodec.formats import files
-from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
+from sccodec.formats.codec import Asked, FormatCodec, by_pillow, pillow_and
 
 
-class Jpeg2000(Native):
+class Jpeg2000(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "jpeg2000"
     summary = "JPEG 2000, irreversible, by PSNR or by rate"
     suffix = ".jp2"
-    options = ("psnr", "bpp", "boxes")
+    rates = (
+        Rate("psnr", 10, 60),
+        Rate("bpp", 0.001, 24),
+    )
+    others = ("boxes",)
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
-        psnr = asked.scale("psnr", 10, 60, lambda q: 20 + 0.3 * q, 50)
+        psnr = asked.scale("psnr", lambda q: 20 + 0.3 * q, 50)
         mode, aim = "dB", psnr
         if "bpp" in asked.options:
             if asked.quality is not None or "psnr" in asked.options:
                 raise BadInput("bpp, psnr and a quality exclude one another: give one of them")
-            mode, aim = "rates", 24 / asked.number("bpp", 0.001, 24, 1)
+            mode, aim = "rates", 24 / asked.rate("bpp", 1)
         bare = asked.word("boxes", "yes", "no") == "no"
         return by_pillow(
             picture, "JPEG2000", irreversible=True, mct=1, quality_mode=mode, quality_layers=[aim], no_jp2=bare

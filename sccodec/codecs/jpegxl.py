@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,31 +20,30 @@ import numpy.typing as npt
 from PIL import Image
 
 from sccodec import image
-from sccodec.codec import Notice, Options, Picture, Spec
+from sccodec.codec import Notice, Options, Picture, Rate, Spec
 from sccodec.errors import CodecUnavailable
 from sccodec.formats import files
-from sccodec.formats.codec import Asked, Native, ignore
+from sccodec.formats.codec import Asked, FormatCodec, ignore
 
 WORST, BEST = 25.0, 0.1
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-class JpegXL(Native):
+class JpegXL(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "jpegxl"
+    summary = "JPEG XL, lossless with distance=0"
     suffix = ".jxl"
-    options = ("distance", "effort")
+    rates = (Rate("distance", 0, WORST),)
+    others = ("effort",)
 
-    @property
-    def summary(self) -> str:  # type: ignore[override]
-        """Raises CodecUnavailable without imagecodecs: that is how `sccodec codecs` learns of it."""
+    def check_available(self) -> None:
         if importlib.util.find_spec("imagecodecs") is None:
             raise CodecUnavailable("JPEG XL needs imagecodecs: pip install imagecodecs")
-        return "JPEG XL, lossless with distance=0"
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
-        distance = asked.scale("distance", 0, WORST, lambda q: WORST * (BEST / WORST) ** (q / 100), 60)
+        distance = asked.scale("distance", lambda q: WORST * (BEST / WORST) ** (q / 100), 60)
         effort = asked.whole("effort", 1, 9, 7)
         library = imagecodecs()
         if distance == 0:
@@ -53,7 +53,7 @@ class JpegXL(Native):
     def size(self, data: bytes) -> tuple[int, int]:
         return files.codestream_size(data)
 
-    def read(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, options: Options) -> Picture:
         return as_picture(imagecodecs().jpegxl_decode(data, index=0))
 
     def made_by(self, spec: Spec) -> str:
@@ -63,7 +63,7 @@ class JpegXL(Native):
             return str(imagecodecs().jpegxl_version())
 
 
-def imagecodecs() -> Any:
+def imagecodecs() -> ModuleType:
     """The package, where it can do JPEG XL; raises CodecUnavailable."""
     try:
         import imagecodecs as library

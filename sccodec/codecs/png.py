@@ -7,16 +7,17 @@ level     0 to 9 (default), how hard deflate tries
 from __future__ import annotations
 
 from sccodec.codec import Notice, Picture, Spec
-from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
+from sccodec.formats.codec import Asked, FormatCodec, by_pillow, pillow_and
 
 
-class Png(Native):
+class Png(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "png"
     summary = "PNG, lossless"
     suffix = ".png"
-    options = ("level",)
+    lossless = True
+    others = ("level",)
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
         level = asked.whole("level", 0, 9, 9)

@@ -9,21 +9,22 @@ libwebp's own default for the method is 4.
 
 from __future__ import annotations
 
-from sccodec.codec import Notice, Picture, Spec
-from sccodec.formats.codec import Asked, Native, by_pillow, pillow_and
+from sccodec.codec import Notice, Picture, Rate, Spec
+from sccodec.formats.codec import Asked, FormatCodec, by_pillow, pillow_and
 
 
-class WebP(Native):
+class WebP(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "webp"
     summary = "WebP, lossy, 4:2:0"
     suffix = ".webp"
-    options = ("quality", "method")
+    rates = (Rate("quality", 0, 100),)
+    others = ("method",)
     max_side = 16383
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
-        quality = asked.scale("quality", 0, 100, lambda q: q, 75)
+        quality = asked.scale("quality", lambda q: q, 75)
         return by_pillow(picture, "WEBP", quality=quality, method=asked.whole("method", 0, 6, 6))
 
     def made_by(self, spec: Spec) -> str:

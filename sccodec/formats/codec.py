@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import TypeVar
 
 from PIL import Image
 
 from sccodec import container, image
-from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.codec import Codec, Encoder, Info, Notice, Options, Picture, Rate, Reading, Spec
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt, SccodecError, TooLarge
 from sccodec.formats import files
 
@@ -26,10 +28,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Asked:
-    """Options as they were written in a spec, and the quality 0..100 or None; each method raises BadInput."""
+    """Options as they were written in a spec, and the quality 0..100 or None; each method raises BadInput.
+
+    rates: the codec's options that set the rate.
+    """
 
     options: Mapping[str, str]
     quality: float | None
+    rates: Sequence[Rate]
 
     def number(self, key: str, low: float, high: float, default: float) -> float:
         """A number from low to high."""
@@ -51,6 +57,13 @@ class Asked:
             raise BadInput(f"{key} is {self.options[key]!r}, it must be a whole number from {low} to {high}")
         return int(value)
 
+    def rate(self, key: str, default: float) -> float:
+        """An option that sets the rate, within its range."""
+        return self.number(key, *self.range(key), default)
+
+    def range(self, key: str) -> tuple[float, float]:
+        return next((rate.low, rate.high) for rate in self.rates if rate.name == key)
+
     def word(self, key: str, *known: str) -> str:
         """One of the known words, the first of them where the spec does not say."""
         value = self.options.get(key, known[0])
@@ -58,18 +71,19 @@ class Asked:
             raise BadInput(f"{key} is {value!r}, it must be one of: {', '.join(known)}")
         return value
 
-    def scale(self, key: str, low: float, high: float, of_quality: Callable[[float], float], default: float) -> float:
+    def scale(self, key: str, of_quality: Callable[[float], float], default: float) -> float:
         """A setting on a format's own scale: as the spec states it, or by the quality 0..100, which is default else."""
         if key not in self.options:
             return of_quality(default if self.quality is None else self.quality)
         if self.quality is not None:
             raise BadInput(f"the quality is given twice, as {self.quality:g} and as {key}={self.options[key]}")
-        return self.number(key, low, high, low)
+        return self.rate(key, default)
 
-    def whole_scale(self, key: str, low: int, high: int, of_quality: Callable[[float], float], default: float) -> int:
+    def whole_scale(self, key: str, of_quality: Callable[[float], float], default: float) -> int:
         """The same on a scale of whole numbers: the nearest to what the quality asks for, the upper of two."""
-        value = self.scale(key, low, high, of_quality, default)
-        return self.whole(key, low, high, low) if key in self.options else nearest(value)
+        value = self.scale(key, of_quality, default)
+        low, high = self.range(key)
+        return self.whole(key, int(low), int(high), 0) if key in self.options else nearest(value)
 
     def chroma(self, *known: str) -> str:
         """The chroma format, "444" or "420", the first of the known by default; its option has two names."""
@@ -80,72 +94,56 @@ class Asked:
         return self.word("subsampling", *known)
 
 
-class Native:
+class FormatCodec(Codec[bytes]):
     """A codec whose files are of a public format. Subclasses write, and say what encodes.
 
-    options: those that a spec may have. max_side: the longest side that the format holds.
+    max_side: the longest side that the format holds.
     """
 
-    name: str
-    summary: str
-    suffix: str
-    options: tuple[str, ...] = ()
+    native = True
     max_side = container.MAX_SIDE
 
+    @abstractmethod
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
         """The file; whatever it raises is made a BadInput, but for MemoryError and errors of ours."""
-        raise NotImplementedError
 
-    def read(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, options: Options) -> Picture:
         """The picture of a file whose size was checked; whatever it raises is made a Corrupt, likewise."""
         return image.load(data, ignore, options.max_pixels)
 
     def size(self, data: bytes) -> tuple[int, int]:
-        """Width and height as the file states them; errors as for read()."""
+        """Width and height as the file states them; errors as for pixels()."""
         return image.size(data)
-
-    def made_by(self, spec: Spec) -> str:
-        """The library or program that encodes for that spec, with its version."""
-        raise NotImplementedError
 
     def overhead(self, data: bytes) -> int:
         """Bytes that are known not to be coded picture."""
         return 0
 
-    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
+    def details(self, data: bytes) -> dict[str, object]:
+        """What else there is to say about a file."""
+        return {}
+
+    def check(self, spec: Spec) -> None:
         if spec.variant is not None:
             raise BadInput(f"{self.name} has no variants: write {self.name}, or {self.name}:option=value")
-        spec.check_options(*self.options)
-        height, width = image.shape[:2]
+        super().check(spec)
+
+    def encoder(self, picture: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
+        self.check(spec)
+        height, width = picture.shape[:2]
         if max(height, width) > self.max_side:
             raise BadInput(f"the picture is {width}x{height} pixels, {self.name} holds {self.max_side} a side")
-        asked = Asked(dict(spec.options), quality)
-        return encoding(
-            lambda: self.write(image, asked, notice), f"{self.name} cannot hold the picture ({width}x{height})"
-        )
 
-    def decode(self, data: bytes, options: Options) -> Picture:
-        self.checked_size(data, options)
-        return decoding(lambda: self.read(data, options))
+        def encode(quality: float | None) -> bytes:
+            asked = Asked(dict(spec.options), quality, self.rates)
+            return encoding(
+                lambda: self.write(picture, asked, notice), f"{self.name} cannot hold the picture ({width}x{height})"
+            )
 
-    def info(self, data: bytes, options: Options) -> Info:
-        width, height = self.checked_size(data, options)
-        overhead = decoding(lambda: self.overhead(data))
-        return Info(
-            codec=self.name,
-            variant="",
-            tag="",
-            width=width,
-            height=height,
-            file_bytes=len(data),
-            bpp=8 * len(data) / (width * height),
-            overhead_bytes=overhead,
-            sections=[("file", float(len(data) - overhead))],
-            details={"encoder": f"not recorded in the file; here it is {self.made_by(Spec(self.name))}"},
-        )
+        return encode
 
-    def labels(self, data: bytes, options: Options) -> Picture:
-        raise BadInput(f"a file of {self.name} holds no labels")
+    def read(self, file: bytes, options: Options) -> FormatReading:
+        return FormatReading(self, file, *self.checked_size(file, options), options)
 
     def checked_size(self, data: bytes, options: Options) -> tuple[int, int]:
         """Width and height; raises BadStream for no whole file of this format, and beyond options.max_pixels."""
@@ -158,6 +156,37 @@ class Native:
         if too_much := container.excess(width, height, options.max_pixels):
             raise TooLarge(f"the file states {too_much}")
         return width, height
+
+
+@dataclass(frozen=True)
+class FormatReading(Reading):
+    """A file of a public format, of which the size is known."""
+
+    codec: FormatCodec
+    data: bytes
+    width: int
+    height: int
+    options: Options
+
+    def info(self) -> Info:
+        codec, data = self.codec, self.data
+        overhead = decoding(lambda: codec.overhead(data))
+        made_by = f"not recorded in the file; here it is {codec.made_by(Spec(codec.name))}"
+        return Info(
+            codec=codec.name,
+            variant="",
+            tag="",
+            width=self.width,
+            height=self.height,
+            file_bytes=len(data),
+            bpp=8 * len(data) / (self.width * self.height),
+            overhead_bytes=overhead,
+            sections=[("file", float(len(data) - overhead))],
+            details={"encoder": made_by} | codec.details(data),
+        )
+
+    def picture(self) -> Picture:
+        return decoding(lambda: self.codec.pixels(self.data, self.options))
 
 
 def encoding(work: Callable[[], Result], what: str) -> Result:
@@ -192,7 +221,7 @@ def ignore(text: str) -> None:
     """In place of a notice: decode() has none to give about what others wrote."""
 
 
-def by_pillow(picture: Picture, file_format: str, **options: Any) -> bytes:
+def by_pillow(picture: Picture, file_format: str, **options: object) -> bytes:
     """The file that Pillow writes."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, file_format, **options)
@@ -206,7 +235,7 @@ def pillow_and(feature: str, library: str) -> str:
     return f"Pillow {__version__}, {library} {features.version(feature) or 'of unknown version'}"
 
 
-def pillow_heif(codec: str) -> Any:
+def pillow_heif(codec: str) -> ModuleType:
     """The package, which is imported for HEVC alone; raises CodecUnavailable."""
     try:
         import pillow_heif as library

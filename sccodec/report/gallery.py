@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, features
 
-from sccodec import api, codec, fit
+from sccodec import api, fit
 from sccodec.codec import Notice, Options, Picture
 from sccodec.errors import SccodecError
 from sccodec.metrics.table import METRICS
@@ -101,7 +101,7 @@ def encoded(
         data = job.encode()
         return data, job.quality, missed(len(data), n_bytes, "the spec states its own setting")
     smallest: tuple[bytes, float] | None = None
-    encoder = api.encoder_of(job)
+    encoder = job.encoder()
 
     def remembering(quality: float) -> bytes:
         nonlocal smallest
@@ -110,12 +110,12 @@ def encoded(
             smallest = data, quality
         return data
 
-    best, _ = fit.search(remembering, codec.qualities_of(job.codec), n_bytes)
+    best, _ = fit.search(remembering, job.codec.qualities(), n_bytes)
     if best is None:
         assert smallest is not None, "one quality at least was tried"
         return *smallest, missed(len(smallest[0]), n_bytes, "its smallest file")
     data, quality = best
-    last = quality == max(codec.qualities_of(job.codec))
+    last = quality == max(job.codec.qualities())
     return data, quality, missed(len(data), n_bytes, "its best file" if last else "")
 
 

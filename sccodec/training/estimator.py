@@ -44,9 +44,9 @@ class Estimator:
         self.bits: dict[str, list[Tensor]] = {}
         self.rounded: dict[str, list[Tensor]] = {}
 
-    def factorized(self, section: str, z: Tensor, n: int) -> Tensor:
+    def factorized(self, section: str, z: Tensor | None, n: int) -> Tensor:
         """Code z [n, channels] with the learned density of each channel; gives z rounded."""
-        assert len(z) == n
+        assert z is not None and len(z) == n
         if z.shape[1] == 0:
             return z
         columns = z.t().unsqueeze(0).float()
@@ -57,8 +57,9 @@ class Estimator:
             self._count(self.rounded, section, likelihood.squeeze(0).t())
         return round_through(z)
 
-    def gaussian(self, section: str, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    def gaussian(self, section: str, y: Tensor | None, mean: Tensor, scale: Tensor) -> Tensor:
         """Code y [n, channels] about its mean; scale: rows of the scale table, not rounded here."""
+        assert y is not None, "an Estimator is given the values"
         sigma = LOWEST_SCALE * SCALE_RATIO ** scale.float().clamp(0, SCALE_COUNT - 1)
         _, likelihood = self.models.gaussian(y.float(), sigma, mean.float())
         self._count(self.bits, section, likelihood)

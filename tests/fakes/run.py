@@ -12,5 +12,5 @@ from sccodec.cli import main
 sccodec.codecs.__path__.append(str(Path(__file__).parent / "codecs"))
 from sccodec.codecs import fake  # noqa: E402  # found through the line above
 
-sccodec.api.codec_of_tag = fake.owner
+sccodec.api.named_by = fake.named_by
 main(sys.argv[1:])

@@ -28,27 +28,28 @@ from pathlib import Path
 import numpy as np
 
 from sccodec import image
-from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.codec import Notice, Options, Picture, Rate, Spec
 from sccodec.codecs.bpg import colour, heif, hevc
 from sccodec.codecs.bpg.file import CHROMA_420, CHROMA_NAMES, COLOUR_NAMES, Bpg, parse, picture_of, serialise
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
-from sccodec.formats.codec import Asked, Native, ignore, pillow_heif_and_x265
+from sccodec.formats.codec import Asked, FormatCodec, ignore, pillow_heif_and_x265
 from sccodec.formats.program import check_size, first_line, run
 
 WORST_QP, BEST_QP = 51, 8
 DECODER = "bpgdec"
 
 
-class BpgCodec(Native):
+class BpgCodec(FormatCodec):
     """The codec; see the module's docstring."""
 
     name = "bpg"
     summary = "BPG (HEVC intra), 4:4:4 unless chroma=420"
     suffix = ".bpg"
-    options = ("qp", "chroma", "subsampling", "program")
+    rates = (Rate("qp", 0, 51),)
+    others = ("chroma", "subsampling", "program")
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
-        qp = asked.whole_scale("qp", 0, 51, lambda q: WORST_QP - (WORST_QP - BEST_QP) * q / 100, 50)
+        qp = asked.whole_scale("qp", lambda q: WORST_QP - (WORST_QP - BEST_QP) * q / 100, 50)
         halve = asked.chroma("444", "420") == "420"
         program = asked.options.get("program")
         if program is not None:
@@ -63,7 +64,7 @@ class BpgCodec(Native):
         sequence, nals = heif.encode(planes, qp, halve=halve)
         return serialise(Bpg(width, height, sequence.chroma, picture_of(sequence.tools, nals)))
 
-    def read(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, options: Options) -> Picture:
         file = parse(data)
         if lacking := file.lacking():
             return by_decoder(data, lacking, file, options)
@@ -84,16 +85,17 @@ class BpgCodec(Native):
         _, nals = file.tools()
         return len(data) - sum(len(nal) for nal in nals if hevc.nal_type(nal) != hevc.PPS)
 
-    def info(self, data: bytes, options: Options) -> Info:
-        """Details: chroma, colours and bits, and slice_qp where the file can be decoded here."""
-        found = super().info(data, options)
+    def details(self, data: bytes) -> dict[str, object]:
+        """Chroma, colours and bits, and slice_qp where the file can be decoded here."""
         file = parse(data)
-        found.details["chroma"] = CHROMA_NAMES[file.chroma]
-        found.details["colours"] = COLOUR_NAMES[file.colours]
-        found.details["bits"] = file.depth
+        found: dict[str, object] = {
+            "chroma": CHROMA_NAMES[file.chroma],
+            "colours": COLOUR_NAMES[file.colours],
+            "bits": file.depth,
+        }
         if not file.lacking():
             tools, nals = file.tools()
-            found.details["slice_qp"] = hevc.quantiser(nals, tools, file.chroma)
+            found["slice_qp"] = hevc.quantiser(nals, tools, file.chroma)
         return found
 
     def qualities(self) -> list[float]:

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sccodec import container
-from sccodec.codec import Info, Notice, Options, Picture, Spec, spec_of_file
+from sccodec.codec import Codec, Encoder, Info, Notice, Options, Picture, Reading, Spec, Stream, spec_of_file
+from sccodec.container import CODEC_EXTRA, Container
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt, Desync, ModelMismatch, ModelNotFound, TooLarge
 
 if TYPE_CHECKING:
@@ -115,76 +115,88 @@ def nearest(qualities: int, quality: float) -> int:
     return 1 + int(np.ceil(steps - 0.5))
 
 
-class Compressai:
-    """The codec; see the module's docstring."""
+@dataclass(frozen=True)
+class CompressaiReading(Reading):
+    """A file of these models: the model that it names, and the strings [y] or [y, z] that it holds with their check."""
 
-    name = "compressai"
-    peer = True
+    stream: Stream
+    peer: Peer
+    check: int
+    strings: list[bytes]
+    options: Options
 
-    @property
-    def summary(self) -> str:
-        """Raises CodecUnavailable where compressai is not installed: that is how `sccodec codecs` learns of it."""
-        for package in ("torch", "compressai"):
-            if importlib.util.find_spec(package) is None:
-                raise CodecUnavailable(f"compressai's models need {package}: {INSTALL}")
-        return "the image models of compressai's zoo, to compare with: compressai:mbt2018-mean:3"
+    def info(self) -> Info:
+        """Without weights, and without compressai."""
+        file = self.stream.container
+        sections = [(name, float(len(string))) for name, string in zip(("y", "z"), self.strings, strict=False)]
+        return Info(
+            codec=Compressai.name,
+            variant=self.peer.variant,
+            tag=file.tag.hex(),
+            width=file.width,
+            height=file.height,
+            file_bytes=self.stream.file_bytes,
+            bpp=8 * self.stream.file_bytes / (file.width * file.height),
+            overhead_bytes=self.stream.file_bytes - sum(map(len, self.strings)),
+            sections=sections,
+            details={"metric": self.peer.metric},
+        )
 
-    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
-        spec.check_options("metric", "checkpoint")
-        checkpoint = checkpoint_of(spec, options)
-        peer = Peer.of(spec, quality, has_checkpoint=checkpoint is not None)
-        height, width = image.shape[:2]
-        if too_much := excess(peer.family, width, height):
-            raise BadInput(f"the picture is {too_much}")
-        model = load(peer, checkpoint)
-        rows, columns = padded(peer.family, width, height)
-        picture = np.pad(image, ((0, rows - height), (0, columns - width), (0, 0)), mode="edge")
-        strings, crc = model.compress(picture)
-        extras = ((container.CODEC_EXTRA, peer.spec().encode("ascii")),)
-        payload = write_payload(strings, crc)
-        return container.serialise(container.Container(model.tag, width, height, 0, payload, extras))
-
-    def decode(self, data: bytes, options: Options) -> Picture:
-        file, peer = read_header(data, options)
+    def picture(self) -> Picture:
+        file, peer, checkpoint = self.stream.container, self.peer, self.options.checkpoint
         if too_much := excess(peer.family, file.width, file.height):
             raise TooLarge(f"the file states {too_much}")
-        check, strings = read_payload(file.payload, peer.family.strings)
-        if peer.quality is None and options.checkpoint is None:
+        if peer.quality is None and checkpoint is None:
             raise ModelNotFound(f"the file needs the checkpoint of {peer.model} that wrote it: --checkpoint FILE")
-        model = load(peer, options.checkpoint)
+        model = load(peer, checkpoint)
         if model.tag != file.tag:
             raise ModelMismatch(
                 f"the file was written with weights {file.tag.hex()} of {peer.spec()}, "
                 f"{model.source} holds {model.tag.hex()}: the right ones go with --checkpoint FILE"
             )
-        picture, crc = model.decompress(strings, *padded(peer.family, file.width, file.height))
-        if crc & 0xFFFF != check:
+        picture, crc = model.decompress(self.strings, *padded(peer.family, file.width, file.height))
+        if crc & 0xFFFF != self.check:
             raise Desync(
                 "the decoded symbols are not those that were written: the file was changed, or this machine computes "
                 "compressai's networks otherwise than the one that wrote it"
             )
         return np.ascontiguousarray(picture[: file.height, : file.width])
 
-    def info(self, data: bytes, options: Options) -> Info:
-        """Without weights, and without compressai."""
-        file, peer = read_header(data, options)
-        _, strings = read_payload(file.payload, peer.family.strings)
-        sections = [(name, float(len(string))) for name, string in zip(("y", "z"), strings, strict=False)]
-        return Info(
-            codec=self.name,
-            variant=peer.variant,
-            tag=file.tag.hex(),
-            width=file.width,
-            height=file.height,
-            file_bytes=len(data),
-            bpp=8 * len(data) / (file.width * file.height),
-            overhead_bytes=len(data) - sum(map(len, strings)),
-            sections=sections,
-            details={"metric": peer.metric},
-        )
 
-    def labels(self, data: bytes, options: Options) -> Picture:
-        raise BadInput("a file of compressai's models holds no labels")
+class Compressai(Codec[Stream]):
+    """The codec; see the module's docstring."""
+
+    name = "compressai"
+    summary = "the image models of compressai's zoo, to compare with: compressai:mbt2018-mean:3"
+    peer = True
+    others = ("metric", "checkpoint")
+
+    def check_available(self) -> None:
+        for package in ("torch", "compressai"):
+            if importlib.util.find_spec(package) is None:
+                raise CodecUnavailable(f"compressai's models need {package}: {INSTALL}")
+
+    def encoder(self, picture: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
+        self.check(spec)
+        height, width = picture.shape[:2]
+
+        def encode(quality: float | None) -> Container:
+            checkpoint = checkpoint_of(spec, options)
+            peer = Peer.of(spec, quality, has_checkpoint=checkpoint is not None)
+            if too_much := excess(peer.family, width, height):
+                raise BadInput(f"the picture is {too_much}")
+            model = load(peer, checkpoint)
+            rows, columns = padded(peer.family, width, height)
+            whole = np.pad(picture, ((0, rows - height), (0, columns - width), (0, 0)), mode="edge")
+            strings, crc = model.compress(whole)
+            extras = ((CODEC_EXTRA, peer.spec().encode("ascii")),)
+            return Container(model.tag, width, height, 0, write_payload(strings, crc), extras)
+
+        return encode
+
+    def read(self, file: Stream, options: Options) -> CompressaiReading:
+        peer = peer_of(file.container)
+        return CompressaiReading(file, peer, *read_payload(file.container.payload, peer.family.strings), options)
 
 
 def checkpoint_of(spec: Spec, options: Options) -> Path | None:
@@ -221,14 +233,12 @@ def excess(family: Family, width: int, height: int) -> str:
     return f"{width}x{height} pixels, the limit for compressai's models is {MAX_PADDED_PIXELS}, padding included"
 
 
-def read_header(data: bytes, options: Options) -> tuple[container.Container, Peer]:
-    """The container, and the model that it names; raises BadStream."""
-    file = container.parse(data, options.max_pixels)
-    spec = spec_of_file(dict(file.extras).get(container.CODEC_EXTRA, b""))
+def peer_of(file: Container) -> Peer:
+    """The model that a file names; raises Corrupt."""
+    spec = spec_of_file(dict(file.extras).get(CODEC_EXTRA, b""))
     try:
         spec.check_options("metric")
-        native = ":" in (spec.variant or "")
-        return file, Peer.of(spec, None, has_checkpoint=not native)
+        return Peer.of(spec, None, has_checkpoint=":" not in (spec.variant or ""))
     except BadInput as error:
         raise Corrupt(f"the file is damaged, or of a later version: {error}") from None
 

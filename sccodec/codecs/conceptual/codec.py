@@ -17,14 +17,20 @@ variant and both are installed, aligned portraits are encoded with the first, al
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Sequence
 
-from sccodec import bundle, container
+import numpy as np
+import numpy.typing as npt
+
+from sccodec import bundle
 from sccodec.bundle import Bundle
-from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.codec import Codec, Editable, Encoder, Labelled, Notice, Options, Picture, Spec, Stream
 from sccodec.codecs.conceptual import faces, photographs, portrait
-from sccodec.codecs.conceptual.textures import Encoder, Texture
+from sccodec.codecs.conceptual.faces import DecodedFace, FacesModel
+from sccodec.codecs.conceptual.model import ConceptualReading
+from sccodec.codecs.conceptual.photographs import DecodedPhotograph, PhotographsModel
+from sccodec.codecs.conceptual.regions import Regions
+from sccodec.codecs.conceptual.textures import Texture
 from sccodec.container import Container
 from sccodec.errors import BadInput, BadStream, ModelMismatch, ModelNotFound
 
@@ -35,59 +41,30 @@ PORTRAITS, PHOTOGRAPHS = "faces", "general"
 DONOR = "the file that textures come from"
 
 
-class Model(Protocol):
-    """A model file, and what its bitstream does with it."""
-
-    bundle: Bundle
-
-    def encoder(self, image: Picture, notice: Notice) -> Encoder: ...
-
-    def decode(self, file: Container) -> Picture: ...
-
-    def labels(self, file: Container) -> Picture: ...
-
-    def info(self, file: Container) -> tuple[dict[str, float], dict[str, Any]]:
-        """Bits by section, and further details."""
-        ...
-
-    def label_names(self) -> tuple[str, ...]:
-        """By number; empty where classes have no names."""
-        ...
-
-    def textures(self, file: Container) -> dict[int, Texture]:
-        """By label."""
-        ...
-
-    def replace_textures(self, file: Container, replaced: Mapping[int, Texture]) -> bytes:
-        """The stream of the file with other textures for some of its labels."""
-        ...
+AnyModel = FacesModel | PhotographsModel
 
 
-def model_of(opened: Bundle) -> Model:
+def model_of(opened: Bundle) -> AnyModel:
     """The model in a file; raises ModelMismatch for one of another bitstream."""
     if opened.bitstream == faces.BITSTREAM:
-        return faces.Model(opened)
+        return FacesModel(opened)
     if opened.bitstream == photographs.BITSTREAM:
-        return photographs.Model(opened)
+        return PhotographsModel(opened)
     raise ModelMismatch(
         f"{opened.path} is of bitstream version {opened.bitstream}, this sccodec reads up to {BITSTREAM}: "
         "update sccodec"
     )
 
 
-class Conceptual:
+class Conceptual(Codec[Stream], Labelled, Editable):
     """The codec; see the module's docstring."""
 
     name = "conceptual"
     summary = "labels, a texture for each region and a generator; faces in about 200 bytes, and any photograph"
 
-    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
-        """Spec options: none."""
-        return self.encoder(image, spec, notice, options)(quality)
-
-    def encoder(self, image: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
-        """What encodes the picture at any quality; labels are found, and a variant is chosen, once."""
-        spec.check_options()
+    def encoder(self, picture: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
+        """Spec options: none. Labels are found, and a variant is chosen, once."""
+        self.check(spec)
         opened = bundle.default(self.name, spec.variant)
         if spec.variant is None and opened.variant in (PORTRAITS, PHOTOGRAPHS):
             try:
@@ -95,50 +72,46 @@ class Conceptual:
             except ModelNotFound:
                 pass  # there is no choice
             else:
-                return choose_variant(image, model_of(portraits), model_of(photographs), notice)
-        return model_of(opened).encoder(image, notice)
+                return choose_variant(picture, model_of(portraits), model_of(photographs), notice)
+        return model_of(opened).encoder(picture, notice)
 
-    def open(self, data: bytes, options: Options) -> tuple[Container, Model]:
-        file = container.parse(data, options.max_pixels)
-        return file, model_of(bundle.find(file.tag))
+    def read(
+        self, file: Stream, options: Options
+    ) -> ConceptualReading[DecodedFace] | ConceptualReading[DecodedPhotograph]:
+        return model_of(bundle.open_model(file.model)).reading(file)
 
-    def decode(self, data: bytes, options: Options) -> Picture:
-        file, model = self.open(data, options)
-        return model.decode(file)
+    def labels(self, file: Stream, options: Options) -> npt.NDArray[np.uint8]:
+        """The map alone, without any network."""
+        return self.read(file, options).got.labels
 
-    def labels(self, data: bytes, options: Options) -> Picture:
-        file, model = self.open(data, options)
-        return model.labels(file)
-
-    def info(self, data: bytes, options: Options) -> Info:
-        file, model = self.open(data, options)
-        bits, details = model.info(file)
-        return Info.of_stream(self.name, model.bundle.variant, data, file, bits, details)
-
-    def edit(self, data: bytes, donor: bytes, swaps: Sequence[tuple[str, str]], options: Options) -> bytes:
-        """See sccodec.edit. swaps: labels of the file, and those of the donor whose textures they get."""
-        file, model = self.open(data, options)
-        present = model.textures(file)
+    def edit(self, file: Stream, donor: Stream, swaps: Sequence[tuple[str, str]], options: Options) -> Container:
+        model = model_of(bundle.open_model(file.model))
+        before = file.container
+        if donor.container.tag != before.tag:
+            raise BadInput(f"the files are of different models, {before.tag.hex()} and {donor.container.tag.hex()}")
         try:
-            other = container.parse(donor, options.max_pixels)
-            if other.tag != file.tag:
-                raise BadInput(f"the files are of different models, {file.tag.hex()} and {other.tag.hex()}")
-            given = model.textures(other)
+            given = model.read(donor.container).textures
         except BadStream as error:
             raise type(error)(f"{DONOR}: {error}") from error
-        replaced: dict[int, Texture] = {}
-        for mine, theirs in swaps:
-            here, there = find_label(mine, present, model, "the file"), find_label(theirs, given, model, DONOR)
-            if here in replaced:
-                raise BadInput(f"label {mine} is given twice")
-            replaced[here] = given[there]
-        payload = model.replace_textures(file, replaced)
-        return container.serialise(Container(file.tag, file.width, file.height, file.params, payload, file.extras))
+
+        def replace(found: Regions) -> dict[int, Texture]:
+            present: list[int] = found.labels.tolist()
+            replaced: dict[int, Texture] = {}
+            for mine, theirs in swaps:
+                here, there = find_label(mine, present, model, "the file"), find_label(theirs, given, model, DONOR)
+                if present.index(here) in replaced:
+                    raise BadInput(f"label {mine} is given twice")
+                replaced[present.index(here)] = given[there]
+            return replaced
+
+        return Container(
+            before.tag, before.width, before.height, before.params, model.edit(before, replace), before.extras
+        )
 
 
-def choose_variant(image: Picture, portraits: Model, photographs: Model, notice: Notice) -> Encoder:
+def choose_variant(image: Picture, portraits: AnyModel, photographs: AnyModel, notice: Notice) -> Encoder:
     """The encoder of the model that suits the picture; notice says which, and how to have the other."""
-    if isinstance(portraits, faces.Model) and portrait.has_shape(image):
+    if isinstance(portraits, FacesModel) and portrait.has_shape(image):
         prepared = portraits.prepare(image)
         if portraits.is_portrait(prepared):
             notice(f"an aligned portrait: variant {PORTRAITS}; conceptual:{PHOTOGRAPHS} forces the other")
@@ -147,7 +120,7 @@ def choose_variant(image: Picture, portraits: Model, photographs: Model, notice:
     return photographs.encoder(image, notice)
 
 
-def find_label(label: str, present: Mapping[int, Texture], model: Model, which: str) -> int:
+def find_label(label: str, present: Collection[int], model: AnyModel, which: str) -> int:
     """A label that is present, by its name or number; raises BadInput, which lists those that could be meant."""
     names = model.label_names()
     plain = label.replace("-", "_")

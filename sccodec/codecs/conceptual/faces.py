@@ -18,36 +18,36 @@ restored to its own width and height. The paper has neither the detail layer nor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from sccodec import container
 from sccodec.bundle import Bundle
-from sccodec.codec import Notice, Picture
-from sccodec.codecs.conceptual import portrait, regions
-from sccodec.codecs.conceptual.planes import coordinates, noise
-from sccodec.codecs.conceptual.priors import LATENT_BITS, STEP_LIMIT, IntegerPriors, LatentCoder, PriorModel
+from sccodec.codec import Encoder, Notice, Picture
+from sccodec.codecs.conceptual import planes, portrait, regions
+from sccodec.codecs.conceptual.model import Decoded, Model, Replace
+from sccodec.codecs.conceptual.priors import LATENT_BITS, STEP_LIMIT, PriorModel, step_factors
 from sccodec.codecs.conceptual.regions import Regions
 from sccodec.codecs.conceptual.textures import (
-    Encoder,
+    Driver,
+    Editor,
     Floats,
     Ints,
-    Recorder,
+    RegionPriors,
     Relay,
-    Texture,
+    StreamDriver,
+    Tables,
+    V,
     analyse_rows,
     choose_labels,
     pool,
-    replace_textures,
     traverse_textures,
 )
 from sccodec.container import Container
-from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
+from sccodec.entropy.coder import Reader, Writer
 from sccodec.errors import Corrupt, ModelMismatch
 from sccodec.labels import choice, coding
 
@@ -57,16 +57,32 @@ DETAIL_STRIDE = 32
 
 
 def traverse(
-    coder: Any, priors: Any, found: Regions, cells: tuple[int, int], z: Any, t: Any, detail: Any
-) -> tuple[Any, Any]:
-    """Code hyperprior, textures and detail, in this order, with whichever coder is given.
+    driver: Driver[V],
+    priors: RegionPriors[V],
+    found: Regions,
+    cells: tuple[int, int],
+    z: V | None,
+    t: V | None,
+    detail: V | None,
+) -> tuple[V, V]:
+    """Code hyperprior, textures and detail, in this order, with whichever driver is given.
 
     Writer and Estimator take the latents z [K, hyper], t [K, textures] and detail [cells, channels], the last two in
     quantisation steps; a Reader takes None for each. Gives the decoded textures and detail, in steps.
     """
-    t_hat = traverse_textures(coder, priors, found, z, t)
+    t_hat = traverse_textures(driver, priors, found, z, t)
     mean, scale = priors.detail(t_hat, cells)
-    return t_hat, coder.gaussian("detail", detail, mean, scale)
+    return t_hat, driver.gaussian("detail", detail, mean, scale)
+
+
+@dataclass(frozen=True)
+class Latents(Generic[V]):
+    """What a Writer is given: the label map uint8 [h, w], and z, t and detail as ``traverse`` has them."""
+
+    labels: npt.NDArray[np.uint8]
+    z: V
+    t: V
+    detail: V
 
 
 @dataclass(frozen=True)
@@ -98,20 +114,11 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """Everything up to the generator: textures [K, textures] and detail [cells, channels] in base units."""
+class DecodedFace(Decoded):
+    """detail: [cells, channels], in base units like the textures."""
 
     setting: Setting
-    reader: Reader
-    found: Regions
-    z: Ints
-    t: Floats
     detail: Floats
-
-    @property
-    def labels(self) -> npt.NDArray[np.uint8]:
-        labels: npt.NDArray[np.uint8] = self.found.labels[self.found.index[0]].astype(np.uint8)
-        return labels
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ class Prepared:
     logits: Floats
 
 
-class Model:
+class FacesModel(Model[DecodedFace]):
     """A model file of this bitstream, and what its parts are for; ModelMismatch for one without a configuration."""
 
     def __init__(self, opened: Bundle) -> None:
@@ -160,14 +167,13 @@ class Model:
         return self.encoder_of(self.prepare(image), notice)
 
     def encoder_of(self, prepared: Prepared, notice: Notice) -> Encoder:
-        def encode(quality: float | None) -> bytes:
+        def encode(quality: float | None) -> Container:
             setting = Setting.of_quality(quality)
             labels, found, t, detail = self.analyse(prepared, setting)
             if self.finds_no_subject(labels):
                 notice("no face was found in the picture: this model knows faces only, expect little likeness")
             payload = self.write(setting, labels, found, t, detail)
-            width, height = prepared.width, prepared.height
-            return container.serialise(Container(self.bundle.tag, width, height, setting.to_byte(), payload))
+            return Container(self.bundle.tag, prepared.width, prepared.height, setting.to_byte(), payload)
 
         return encode
 
@@ -193,7 +199,7 @@ class Model:
     def synthesise(self, found: Regions, t: Floats, detail: Floats) -> Picture:
         """The picture, uint8 [S, S, 3], of textures and detail in base units."""
         size = self.size
-        planes = {f"noise{s}": noise(size // s, size // s) for s in (4, 2, 1)}
+        noise = {f"noise{s}": planes.noise(size // s, size // s) for s in (4, 2, 1)}
         (image,) = self.bundle.network("generator").run(
             {
                 "textures": t.astype(np.float32),
@@ -202,8 +208,8 @@ class Model:
                 "detail": np.ascontiguousarray(
                     np.moveaxis(detail.reshape(*self.cells, -1), -1, 0)[None].astype(np.float32)
                 ),
-                "coordinates": coordinates(size // 16, size // 16),
-                **planes,
+                "coordinates": planes.coordinates(size // 16, size // 16),
+                **noise,
             }
         )
         picture: Picture = np.rint(np.clip(image[0], 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
@@ -218,55 +224,58 @@ class Model:
     ) -> bytes:
         """The stream; textures and detail in base units."""
         writer = Writer()
-        self.code_labels(writer, setting, labels)
-        z = self.hyper_analysis(t, found)
-        priors = IntegerPriors(self.priors, found, setting.exponent)
-        step = np.float64(priors.step / 256)
-        traverse(LatentCoder(writer, self.priors), priors, found, self.cells, z, t / step, detail / step)
-        writer.check()
+        step = np.float64(step_factors(setting.exponent)[0] / 256)
+        latents = Latents(labels, self.hyper_analysis(t, found), t / step, detail / step)
+        self.code_stream(Tables(writer, self.priors), setting, latents)
         return writer.finish()
 
-    def code_labels(
-        self, coder: Coder, setting: Setting, labels: npt.NDArray[np.uint8] | None
-    ) -> npt.NDArray[np.uint8]:
-        return coding.code(coder, "labels", labels, self.map_shape(setting), self.label_model)
+    def code_stream(
+        self, driver: StreamDriver[V], setting: Setting, latents: Latents[V] | None
+    ) -> tuple[Regions, V, V]:
+        """The order of this bitstream, for a Writer, which is given latents, a Reader and an Editor.
 
-    def read(self, file: Container) -> Decoded:
+        Gives the regions, and as decoded the textures and the detail layer, in 16ths of a step.
+        """
+        given = None if latents is None else latents.labels
+        labels = coding.code(driver.coder, "labels", given, self.map_shape(setting), self.label_model)
+        found = regions.find_regions(labels[None], self.priors.parents)
+        priors = driver.priors(found, setting.exponent)
+        if latents is None:
+            t_hat, detail = traverse(driver, priors, found, self.cells, None, None, None)
+        else:
+            t_hat, detail = traverse(driver, priors, found, self.cells, latents.z, latents.t, latents.detail)
+        driver.coder.check()
+        return found, t_hat, detail
+
+    def read(self, file: Container) -> DecodedFace:
         setting = Setting.from_byte(file.params)
         reader = Reader(file.payload)
-        found = regions.find_regions(self.code_labels(reader, setting, None)[None], self.priors.parents)
-        priors = IntegerPriors(self.priors, found, setting.exponent)
-        coder = Recorder(reader, self.priors)
-        t, detail = traverse(coder, priors, found, self.cells, None, None, None)
-        reader.check()
+        driver = Tables(reader, self.priors)
+        found, t_hat, detail = self.code_stream(driver, setting, None)
         reader.finish()
         unit = float(1 << LATENT_BITS)
-        return Decoded(setting, reader, found, coder.z, priors.base(t) / unit, priors.base(detail) / unit)
+        priors = driver.priors(found, setting.exponent)
+        t, w = priors.base(t_hat) / unit, priors.base(detail) / unit
+        return DecodedFace(found, driver.z, t, reader.bits, setting, w)
 
-    def decode(self, file: Container) -> Picture:
-        got = self.read(file)
+    def paint(self, got: DecodedFace, file: Container) -> Picture:
         picture = self.synthesise(got.found, got.t, got.detail)
         if picture.shape[:2] == (file.height, file.width):
             return picture
         size = (file.width, file.height)
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
-    def labels(self, file: Container) -> npt.NDArray[np.uint8]:
-        """The map alone, without any network. All sections are read: the check symbol stands behind them."""
-        return self.read(file).labels
-
-    def info(self, file: Container) -> tuple[dict[str, float], dict[str, Any]]:
-        """Bits by section, and what else there is to say."""
-        got = self.read(file)
-        details: dict[str, Any] = {
+    def details(self, got: DecodedFace) -> dict[str, object]:
+        present: list[int] = sorted(got.found.labels.tolist())
+        details: dict[str, object] = {
             "working_size": self.size,
             "map_size": list(self.map_shape(got.setting)),
             "step_exponent": got.setting.exponent,
-            "labels_present": sorted(got.found.labels.tolist()),
+            "labels_present": present,
         }
         if names := self.label_names():
-            details["labels_named"] = [names[n] for n in details["labels_present"]]
-        return got.reader.bits, details
+            details["labels_named"] = [names[n] for n in present]
+        return details
 
     def is_portrait(self, prepared: Prepared) -> bool:
         """Whether the labels are those of an aligned portrait, and no stranger than a portrait's are to their model."""
@@ -281,23 +290,8 @@ class Model:
         names = portrait.LABELS
         return names if self.priors.classes == len(names) else ()
 
-    def textures(self, file: Container) -> dict[int, Texture]:
-        """By label."""
-        got = self.read(file)
-        return {int(n): Texture(z, t) for n, z, t in zip(got.found.labels, got.z, got.t, strict=True)}
-
-    def replace_textures(self, file: Container, replaced: Mapping[int, Texture]) -> bytes:
-        """The stream of a file with other textures for some of its labels.
-
-        The detail layer keeps what it says beyond labels and textures, so that it follows what they predict.
-        """
-        setting = Setting.from_byte(file.params)
+    def edit(self, file: Container, replace: Replace) -> bytes:
+        """The detail layer keeps what it says beyond labels and textures, so that it follows what they predict."""
         relay = Relay(Reader(file.payload), Writer())
-        found = regions.find_regions(self.code_labels(relay, setting, None)[None], self.priors.parents)
-        before, after = replace_textures(relay, self.priors, found, setting.exponent, replaced)
-        priors = IntegerPriors(self.priors, found, setting.exponent)
-        mean, scale = priors.detail(before, self.cells)
-        detail = LatentCoder(relay.reader, self.priors).gaussian("detail", None, mean, scale) - mean
-        mean, scale = priors.detail(after, self.cells)
-        LatentCoder(relay.writer, self.priors).gaussian("detail", (detail + mean) / MEAN_STEPS, mean, scale)
+        self.code_stream(Editor(relay, self.priors, replace), Setting.from_byte(file.params), None)
         return relay.finish()

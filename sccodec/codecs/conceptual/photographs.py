@@ -24,35 +24,32 @@ leave no seams. Nothing but the picture, its latents and one tile's planes is he
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import numpy.typing as npt
 
-from sccodec import container
 from sccodec.bundle import Bundle
-from sccodec.codec import Notice, Picture
-from sccodec.codecs.conceptual import regions
-from sccodec.codecs.conceptual.planes import noise
-from sccodec.codecs.conceptual.priors import LATENT_BITS, IntegerPriors, LatentCoder, PriorModel
+from sccodec.codec import Encoder, Notice, Picture
+from sccodec.codecs.conceptual import planes, regions
+from sccodec.codecs.conceptual.model import Decoded, Model, Replace
+from sccodec.codecs.conceptual.priors import LATENT_BITS, PriorModel, step_factors
 from sccodec.codecs.conceptual.regions import Regions
 from sccodec.codecs.conceptual.textures import (
-    Encoder,
+    Editor,
     Floats,
-    Ints,
-    Recorder,
     Relay,
-    Texture,
+    StreamDriver,
+    Tables,
+    V,
     analyse_rows,
-    replace_textures,
     traverse_textures,
 )
 from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE, HyperpriorModel
-from sccodec.codecs.hyperprior.latents import TILE, Latents, pixels_around, tiles, widen
+from sccodec.codecs.hyperprior.latents import TILE, Latents, code_tiles, pixels_around, shape_of, tiles, widen
 from sccodec.container import Container
-from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
+from sccodec.entropy.coder import MEAN_STEPS, Reader, Writer
 from sccodec.errors import ModelMismatch
 from sccodec.labels import choice, coding
 
@@ -121,27 +118,28 @@ def parts_of(opened: Bundle) -> Parts:
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """Everything up to the generator: textures [K, textures] in base units, y_hat [h, w, latents] in 16ths of a step.
-
-    y_hat is None where there is no coarse layer.
-    """
+class DecodedPhotograph(Decoded):
+    """y_hat: [h, w, latents] in 16ths of a step, None where there is no coarse layer."""
 
     geometry: Geometry
     level: int
-    reader: Reader
-    found: Regions
-    z: Ints
-    t: Floats
     y_hat: Latent16 | None
 
-    @property
-    def labels(self) -> npt.NDArray[np.uint8]:
-        labels: npt.NDArray[np.uint8] = self.found.labels[self.found.index[0]].astype(np.uint8)
-        return labels
+
+@dataclass(frozen=True)
+class Given(Generic[V]):
+    """What a Writer is given: the label map uint8 [rows, columns], z [K, hyper], and in steps t [K, textures] and y.
+
+    y: [h, w, latents], None without a coarse layer.
+    """
+
+    labels: npt.NDArray[np.uint8]
+    z: V
+    t: V
+    y: npt.NDArray[np.float32] | None
 
 
-class Model:
+class PhotographsModel(Model[DecodedPhotograph]):
     """A model file of this bitstream. tile: positions a side that the transforms see at a time, without margins."""
 
     def __init__(self, opened: Bundle, tile: int = TILE) -> None:
@@ -157,13 +155,13 @@ class Model:
         geometry = Geometry.of(height, width)
         evidence = self.evidence(image, geometry)
 
-        def encode(quality: float | None) -> bytes:
+        def encode(quality: float | None) -> Container:
             level = round((DEFAULT_QUALITY if quality is None else quality) / 100 * QUALITY_LEVELS)
             labels = self.choose_map(evidence, level)
             found = regions.find_regions(labels[None], self.parts.priors.parents)
             t, y = self.analyse(image, geometry, found, level)
             payload = self.write(geometry, level, labels, found, t, y)
-            return container.serialise(Container(self.bundle.tag, width, height, level, payload))
+            return Container(self.bundle.tag, width, height, level, payload)
 
         return encode
 
@@ -218,42 +216,44 @@ class Model:
     ) -> bytes:
         """The stream; t in base units, y in steps."""
         writer = Writer()
-        self.code_labels(writer, geometry, labels)
-        priors = IntegerPriors(self.parts.priors, found, TEXTURE_EXPONENT)
-        step = np.float64(priors.step / 256)
-        z = self.hyper_analysis(t, found)
-        traverse_textures(LatentCoder(writer, self.parts.priors), priors, found, z, t / step)
-        if y is not None:
-            latents = self.latents(level)
-            for rows, columns in tiles(geometry.h, geometry.w, TILE):
-                latents.code(writer, y[rows, columns], shape_of(rows, columns))
-        writer.check()
+        step = np.float64(step_factors(TEXTURE_EXPONENT)[0] / 256)
+        given = Given(labels, self.hyper_analysis(t, found), t / step, y)
+        self.code_stream(Tables(writer, self.parts.priors), geometry, level, given)
         return writer.finish()
 
-    def code_labels(
-        self, coder: Coder, geometry: Geometry, labels: npt.NDArray[np.uint8] | None
-    ) -> npt.NDArray[np.uint8]:
-        return coding.code(coder, "labels", labels, geometry.map_shape, self.parts.label_model)
+    def code_stream(
+        self, driver: StreamDriver[V], geometry: Geometry, level: int, given: Given[V] | None
+    ) -> tuple[Regions, V, Latent16 | None]:
+        """The order of this bitstream, for a Writer, which is given values, a Reader and an Editor.
 
-    def read(self, file: Container) -> Decoded:
+        Gives the regions, and as decoded the textures, in 16ths of a step, and y_hat, None without a coarse layer and
+        for a Writer.
+        """
+        maps = None if given is None else given.labels
+        labels = coding.code(driver.coder, "labels", maps, geometry.map_shape, self.parts.label_model)
+        found = regions.find_regions(labels[None], self.parts.priors.parents)
+        priors = driver.priors(found, TEXTURE_EXPONENT)
+        if given is None:
+            t_hat = traverse_textures(driver, priors, found, None, None)
+        else:
+            t_hat = traverse_textures(driver, priors, found, given.z, given.t)
+        y_hat = None
+        if level:
+            y = None if given is None or given.y is None else given.y.__getitem__
+            y_hat = code_tiles(driver.coder, self.latents(level), (geometry.h, geometry.w), y)
+        driver.coder.check()
+        return found, t_hat, y_hat
+
+    def read(self, file: Container) -> DecodedPhotograph:
         geometry = Geometry.of(file.height, file.width)
         reader = Reader(file.payload)
-        found = regions.find_regions(self.code_labels(reader, geometry, None)[None], self.parts.priors.parents)
-        priors = IntegerPriors(self.parts.priors, found, TEXTURE_EXPONENT)
-        coder = Recorder(reader, self.parts.priors)
-        t = traverse_textures(coder, priors, found, None, None)
-        y_hat = None
-        if file.params:
-            latents = self.latents(file.params)
-            y_hat = np.empty((geometry.h, geometry.w, self.parts.coarse.latents), np.int16)
-            for rows, columns in tiles(geometry.h, geometry.w, TILE):
-                y_hat[rows, columns] = latents.code(reader, None, shape_of(rows, columns))
-        reader.check()
+        driver = Tables(reader, self.parts.priors)
+        found, t_hat, y_hat = self.code_stream(driver, geometry, file.params, None)
         reader.finish()
-        return Decoded(geometry, file.params, reader, found, coder.z, priors.base(t) / float(1 << LATENT_BITS), y_hat)
+        t = driver.priors(found, TEXTURE_EXPONENT).base(t_hat) / float(1 << LATENT_BITS)
+        return DecodedPhotograph(found, driver.z, t, reader.bits, geometry, file.params, y_hat)
 
-    def decode(self, file: Container) -> Picture:
-        got = self.read(file)
+    def paint(self, got: DecodedPhotograph, file: Container) -> Picture:
         latents = self.latents(got.level)
         inputs = {
             "step": latents.vector("step"),
@@ -267,7 +267,9 @@ class Model:
             target[:] = self.synthesise(got, inputs, rows, columns)[: target.shape[0], : target.shape[1]]
         return picture
 
-    def synthesise(self, got: Decoded, inputs: dict[str, npt.NDArray[Any]], rows: slice, columns: slice) -> Picture:
+    def synthesise(
+        self, got: DecodedPhotograph, inputs: dict[str, npt.NDArray[Any]], rows: slice, columns: slice
+    ) -> Picture:
         """The pixels of a tile, from its latents and a margin of others. inputs: what all tiles have alike."""
         top, down = widen(rows, self.parts.margins[1], got.geometry.h)
         left, right = widen(columns, self.parts.margins[1], got.geometry.w)
@@ -276,60 +278,34 @@ class Model:
             y_hat = np.zeros((h, w, self.parts.coarse.latents), np.float32)
         else:
             y_hat = got.y_hat[top:down, left:right] * np.float32(1 / MEAN_STEPS)
-        planes = {f"noise{s}": noise_of(16 // s, h, w, top, left) for s in (4, 2, 1)}
+        noise = {f"noise{s}": noise_of(16 // s, h, w, top, left) for s in (4, 2, 1)}
         index = got.geometry.spread(got.found.index[0], slice(top, down), slice(left, right))
         network = self.bundle.network("generator", blocked=True)
-        (image,) = network.run({"y_hat": y_hat[None], **inputs, "index": index[None], **planes})
+        (image,) = network.run({"y_hat": y_hat[None], **inputs, "index": index[None], **noise})
         y, x = STRIDE * (rows.start - top), STRIDE * (columns.start - left)
         height, width = (STRIDE * n for n in shape_of(rows, columns))
         picture: Picture = image[0, y : y + height, x : x + width]
         return picture
 
-    def labels(self, file: Container) -> npt.NDArray[np.uint8]:
-        """The map alone, without any network. All sections are read: the check symbol stands behind them."""
-        return self.read(file).labels
-
-    def info(self, file: Container) -> tuple[dict[str, float], dict[str, Any]]:
-        """Bits by section, and what else there is to say."""
-        got = self.read(file)
-        details = {
+    def details(self, got: DecodedPhotograph) -> dict[str, object]:
+        return {
             "quality": round(100 * got.level / QUALITY_LEVELS, 1),
             "map_size": list(got.geometry.map_shape),
             "map_scale": STRIDE << got.geometry.k,
             "step_exponent": TEXTURE_EXPONENT,
             "labels_present": sorted(got.found.labels.tolist()),
         }
-        return got.reader.bits, details
 
-    def label_names(self) -> tuple[str, ...]:
-        """None: nobody named these classes."""
-        return ()
-
-    def textures(self, file: Container) -> dict[int, Texture]:
-        """By label."""
-        got = self.read(file)
-        return {int(n): Texture(z, t) for n, z, t in zip(got.found.labels, got.z, got.t, strict=True)}
-
-    def replace_textures(self, file: Container, replaced: Mapping[int, Texture]) -> bytes:
-        """The stream of a file with other textures for some of its labels; all else stays as it is."""
-        geometry = Geometry.of(file.height, file.width)
+    def edit(self, file: Container, replace: Replace) -> bytes:
         relay = Relay(Reader(file.payload), Writer())
-        found = regions.find_regions(self.code_labels(relay, geometry, None)[None], self.parts.priors.parents)
-        replace_textures(relay, self.parts.priors, found, TEXTURE_EXPONENT, replaced)
-        if file.params:
-            latents = self.latents(file.params)
-            for rows, columns in tiles(geometry.h, geometry.w, TILE):
-                latents.code(relay, None, shape_of(rows, columns))
+        geometry = Geometry.of(file.height, file.width)
+        self.code_stream(Editor(relay, self.parts.priors, replace), geometry, file.params, None)
         return relay.finish()
-
-
-def shape_of(rows: slice, columns: slice) -> tuple[int, int]:
-    return rows.stop - rows.start, columns.stop - columns.start
 
 
 def noise_of(finer: int, h: int, w: int, top: int, left: int) -> npt.NDArray[Any]:
     """The part of a noise plane that covers some positions of 1/16, so many times finer."""
-    return noise(finer * h, finer * w, finer * top, finer * left)
+    return planes.noise(finer * h, finer * w, finer * top, finer * left)
 
 
 def working_picture(image: Picture, geometry: Geometry) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The two inputs of the generator that depend on position alone: coordinates and noise."""
+"""The inputs of a generator that depend on position alone, the same everywhere: coordinates, noise."""
 
 from __future__ import annotations
 

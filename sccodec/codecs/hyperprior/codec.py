@@ -16,19 +16,29 @@ margin as wide as their receptive field, so that tiles leave no seams. The param
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sccodec import bundle, container
+from sccodec import bundle
 from sccodec.bundle import Bundle
-from sccodec.codec import Info, Notice, Options, Picture, Spec
+from sccodec.codec import Codec, Encoder, Info, Notice, Options, Picture, Reading, Spec, Stream
 from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE
-from sccodec.codecs.hyperprior.latents import TILE, Floats, Latents, entropy_of, pixels_around, tiles, widen
-from sccodec.entropy.coder import MEAN_STEPS, Reader, Writer
-from sccodec.errors import BadInput, ModelMismatch
+from sccodec.codecs.hyperprior.latents import (
+    Floats,
+    Latent16,
+    Latents,
+    code_tiles,
+    entropy_of,
+    pixels_around,
+    tiles,
+    widen,
+)
+from sccodec.container import Container
+from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
+from sccodec.errors import ModelMismatch
 
 BITSTREAM = 1
 DEFAULT_QUALITY = 50.0
@@ -76,63 +86,16 @@ class Model(Latents):
         return picture
 
 
-class Hyperprior:
-    """See the module's docstring."""
+def code_stream(
+    coder: Coder, model: Model, height: int, width: int, y: Callable[[tuple[slice, slice]], Floats] | None
+) -> Latent16 | None:
+    """The order of the bitstream, for a Writer, which is given the latents tile by tile, and for a Reader.
 
-    name = "hyperprior"
-    summary = "photographs of any size at any rate: variable-rate hyperprior with channel slices"
-    gpu = True
-
-    def qualities(self) -> Sequence[float]:
-        """Those that differ: a file has a byte for them."""
-        return [100 * k / QUALITY_LEVELS for k in range(QUALITY_LEVELS + 1)]
-
-    def encode(self, image: Picture, spec: Spec, quality: float | None, notice: Notice, options: Options) -> bytes:
-        """Spec options: none."""
-        spec.check_options()
-        level = round((DEFAULT_QUALITY if quality is None else quality) / 100 * QUALITY_LEVELS)
-        opened = bundle.default(self.name, spec.variant, options.device)
-        model = Model(opened, level)
-        height, width = image.shape[:2]
-        writer = Writer()
-        for rows, columns in tiles(-(-height // STRIDE), -(-width // STRIDE), TILE):
-            y = analyse_tile(model, image, rows, columns)
-            model.code(writer, y, (y.shape[0], y.shape[1]))
-        writer.check()
-        return container.serialise(container.Container(opened.tag, width, height, level, writer.finish()))
-
-    def read(self, data: bytes, options: Options) -> tuple[container.Container, Model, Reader, npt.NDArray[np.int16]]:
-        """Everything up to the synthesis: y_hat int16 [h, w, latents] in 16ths of a step."""
-        file = container.parse(data, options.max_pixels)
-        model = Model(bundle.find(file.tag, options.device), file.params)
-        reader = Reader(file.payload)
-        shape = (-(-file.height // STRIDE), -(-file.width // STRIDE))
-        y_hat = np.empty((*shape, model.entropy.latents), np.int16)
-        for rows, columns in tiles(*shape, TILE):
-            y_hat[rows, columns] = model.code(reader, None, (rows.stop - rows.start, columns.stop - columns.start))
-        reader.check()
-        reader.finish()
-        return file, model, reader, y_hat
-
-    def decode(self, data: bytes, options: Options) -> Picture:
-        file, model, _, y_hat = self.read(data, options)
-        picture = np.empty((file.height, file.width, 3), np.uint8)
-        for rows, columns in tiles(y_hat.shape[0], y_hat.shape[1], TILE):
-            target = picture[STRIDE * rows.start : STRIDE * rows.stop, STRIDE * columns.start : STRIDE * columns.stop]
-            target[:] = synthesise_tile(model, y_hat, rows, columns)[: target.shape[0], : target.shape[1]]
-        return picture
-
-    def labels(self, data: bytes, options: Options) -> Picture:
-        raise BadInput("a file of the hyperprior codec holds no label map")
-
-    def latents(self, data: bytes, options: Options = Options()) -> npt.NDArray[np.int16]:  # noqa: B008  # frozen
-        """The decoded latents y_hat [h, w, latents], in 16ths of a quantisation step."""
-        return self.read(data, options)[3]
-
-    def info(self, data: bytes, options: Options) -> Info:
-        file, model, reader, _ = self.read(data, options)
-        details = {"quality": round(100 * file.params / QUALITY_LEVELS, 1)}
-        return Info.of_stream(self.name, model.bundle.variant, data, file, reader.bits, details)
+    height, width: of the picture.
+    """
+    y_hat = code_tiles(coder, model, (-(-height // STRIDE), -(-width // STRIDE)), y)
+    coder.check()
+    return y_hat
 
 
 def analyse_tile(model: Model, image: Picture, rows: slice, columns: slice) -> Floats:
@@ -151,6 +114,64 @@ def synthesise_tile(model: Model, y_hat: npt.NDArray[np.int16], rows: slice, col
         STRIDE * (rows.start - top) : STRIDE * (rows.stop - top),
         STRIDE * (columns.start - left) : STRIDE * (columns.stop - left),
     ]
+
+
+class HyperpriorReading(Reading):
+    """A file of this codec, up to its synthesis. y_hat: the decoded latents, in 16ths of a quantisation step."""
+
+    y_hat: Latent16
+
+    def __init__(self, stream: Stream, options: Options) -> None:
+        self.stream = stream
+        file = stream.container
+        self.model = Model(bundle.open_model(stream.model, options.device), file.params)
+        reader = Reader(file.payload)
+        found = code_stream(reader, self.model, file.height, file.width, None)
+        assert found is not None
+        reader.finish()
+        self.y_hat, self.bits = found, reader.bits
+
+    def info(self) -> Info:
+        details: dict[str, object] = {"quality": round(100 * self.stream.container.params / QUALITY_LEVELS, 1)}
+        return Info.of_stream(Hyperprior.name, self.model.bundle.variant, self.stream, self.bits, details)
+
+    def picture(self) -> Picture:
+        file, y_hat = self.stream.container, self.y_hat
+        picture = np.empty((file.height, file.width, 3), np.uint8)
+        for rows, columns in tiles(y_hat.shape[0], y_hat.shape[1]):
+            target = picture[STRIDE * rows.start : STRIDE * rows.stop, STRIDE * columns.start : STRIDE * columns.stop]
+            target[:] = synthesise_tile(self.model, y_hat, rows, columns)[: target.shape[0], : target.shape[1]]
+        return picture
+
+
+class Hyperprior(Codec[Stream]):
+    """See the module's docstring."""
+
+    name = "hyperprior"
+    summary = "photographs of any size at any rate: variable-rate hyperprior with channel slices"
+    gpu = True
+
+    def qualities(self) -> Sequence[float]:
+        """Those that differ: a file has a byte for them."""
+        return [100 * k / QUALITY_LEVELS for k in range(QUALITY_LEVELS + 1)]
+
+    def encoder(self, picture: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
+        """Spec options: none."""
+        self.check(spec)
+        opened = bundle.default(self.name, spec.variant, options.device)
+        height, width = picture.shape[:2]
+
+        def encode(quality: float | None) -> Container:
+            level = round((DEFAULT_QUALITY if quality is None else quality) / 100 * QUALITY_LEVELS)
+            model = Model(opened, level)
+            writer = Writer()
+            code_stream(writer, model, height, width, lambda tile: analyse_tile(model, picture, *tile))
+            return Container(opened.tag, width, height, level, writer.finish())
+
+        return encode
+
+    def read(self, file: Stream, options: Options) -> HyperpriorReading:
+        return HyperpriorReading(file, options)
 
 
 def codec() -> Hyperprior:

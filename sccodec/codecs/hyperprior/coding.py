@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +44,53 @@ RESIDUAL_LIMIT = 1000
 MOST_PSI_BITS, MOST_LATENTS = 15, 1 << 11
 
 
-def traverse(coder: Any, distributions: Any, z: Any, y: Any) -> Any:
-    """Code z, then y in steps, with whichever coder is given; gives y_hat.
+V = TypeVar("V")
+"""Latents as a driver has them: arrays [h, w, channels] for a file, tensors [B, channels, h, w] in training."""
+
+
+class Driver(Protocol[V]):
+    """Who codes, section by section: ``GridCoder`` for a Writer or a Reader, training's GridEstimator."""
+
+    def factorized(self, section: str, z: V | None) -> V:
+        """z rounded, each channel by its own table."""
+        ...
+
+    def gaussian(self, section: str, y: V | None, mean: V, row: V) -> V:
+        """y_hat about its mean; row: of the scale table."""
+        ...
+
+
+class Predictor(Protocol[V]):
+    """Who says how latents are distributed: ``IntegerDistributions``, training's FloatDistributions."""
+
+    steps: int
+    known: V
+
+    def begin(self, z_hat: V) -> None: ...
+
+    def predict(self, step: int) -> tuple[V, V]:
+        """Mean and row of the scale table of the latents of a step."""
+        ...
+
+    def take(self, y: V, step: int) -> V:
+        """The latents of a step."""
+        ...
+
+    def learn(self, step: int, y_hat: V) -> None:
+        """Remember the decoded latents of a step."""
+        ...
+
+
+def traverse(driver: Driver[V], distributions: Predictor[V], z: V | None, y: V | None) -> V:
+    """Code z, then y in steps, with whichever driver is given; gives y_hat.
 
     Writer and Estimator take z and y (y in quantisation steps); a Reader takes None for each.
     """
-    distributions.begin(coder.factorized("hyper", z))
+    distributions.begin(driver.factorized("hyper", z))
     for step in range(distributions.steps):
         mean, row = distributions.predict(step)
-        distributions.learn(step, coder.gaussian("latents", distributions.take(y, step), mean, row))
+        part = None if y is None else distributions.take(y, step)
+        distributions.learn(step, driver.gaussian("latents", part, mean, row))
     return distributions.known
 
 
@@ -210,7 +248,7 @@ class IntegerDistributions:
         self.quality = quality
         self.padded = (-(-height // HYPER_STRIDE) * HYPER_STRIDE, -(-width // HYPER_STRIDE) * HYPER_STRIDE)
         self.steps = max(1, len(model.steps))
-        self.known = np.zeros((*self.padded, model.latents), np.int32)
+        self.known: Ints = np.zeros((*self.padded, model.latents), np.int32)
         # Known latents have 4 fractional bits, psi has more: a whole power of two brings them to the same unit.
         self._lift = 2.0 ** (model.psi_bits - LATENT_BITS)
         self._lifted = np.zeros(self.known.shape if self.steps > 1 else 0)
@@ -286,9 +324,9 @@ class IntegerDistributions:
             row[self.take(self._outside, step)] = -1
         return row
 
-    def take(self, y: Any, step: int) -> Any:
-        """The latents [h, w, latents] of a step; None for a Reader."""
-        return y if y is None or self.steps == 1 else lattice(y, step)
+    def take(self, y: Ints, step: int) -> Ints:
+        """The latents [h, w, latents] of a step."""
+        return y if self.steps == 1 else lattice(y, step)
 
     def learn(self, step: int, y_hat: Ints) -> None:
         """Remember the decoded latents of a step, in 16ths."""

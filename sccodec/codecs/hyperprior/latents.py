@@ -1,8 +1,9 @@
-"""Latents in tiles: their gains by quality, hyper-analysis and coding, and the pixels that a tile needs."""
+"""The latents of a model file at one quality, tile by tile: what the codecs that stand on the hyperprior share."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -17,6 +18,7 @@ from sccodec.codecs.hyperprior.coding import (
     GridCoder,
     HyperpriorModel,
     IntegerDistributions,
+    Ints,
     traverse,
 )
 from sccodec.entropy.coder import Coder
@@ -24,6 +26,8 @@ from sccodec.entropy.coder import Coder
 TILE = 64  # latents a side
 
 Floats = npt.NDArray[np.float32]
+Latent16 = npt.NDArray[np.int16]
+"""Decoded latents [h, w, latents], in 16ths of a quantisation step."""
 
 
 @functools.lru_cache(maxsize=4)
@@ -67,19 +71,43 @@ class Latents:
     def code(self, coder: Coder, y: Floats | None, shape: tuple[int, int]) -> npt.NDArray[np.int16]:
         """Code the latents of one tile, [h, w, latents]; gives y_hat in 16ths of a step."""
         distributions = IntegerDistributions(self.entropy, self.quality, *shape, self.bundle.product)
-        z = None
+        z: Ints | None = None
+        given: Ints | None = None
         if y is not None:
             z = self.hyper_analyse(y).astype(np.float64)
-            y = np.pad(y, [(0, a - b) for a, b in zip(distributions.padded, shape, strict=True)] + [(0, 0)])
+            given = np.pad(y, [(0, a - b) for a, b in zip(distributions.padded, shape, strict=True)] + [(0, 0)])
         grid = GridCoder(coder, self.entropy, distributions.hyper_shape, self.section)
-        y_hat = traverse(grid, distributions, z, y)
+        y_hat = traverse(grid, distributions, z, given)
         return np.asarray(y_hat[: shape[0], : shape[1]], np.int16)
 
 
-def tiles(height: int, width: int, side: int) -> list[tuple[slice, slice]]:
-    """Rows and columns of the tiles, side x side at most, that cover height x width positions, in raster order."""
+def code_tiles(
+    coder: Coder, latents: Latents, shape: tuple[int, int], y: Callable[[tuple[slice, slice]], Floats] | None
+) -> Latent16 | None:
+    """Code h x w latents, tile by tile, with whichever coder is given; gives y_hat, None for a Writer.
+
+    y: for a Writer the latents [rows, columns, latents], in steps, of the tile that it is asked for.
+    """
+    y_hat = np.empty((*shape, latents.entropy.latents), np.int16) if y is None else None
+    for tile in tiles(*shape):
+        coded = latents.code(coder, None if y is None else y(tile), shape_of(*tile))
+        if y_hat is not None:
+            y_hat[tile] = coded
+    return y_hat
+
+
+def tiles(height: int, width: int, side: int | None = None) -> list[tuple[slice, slice]]:
+    """Rows and columns of the tiles, side x side at most, that cover height x width positions, in raster order.
+
+    side: TILE, as streams have it, where none is given.
+    """
+    side = TILE if side is None else side
     starts = product(range(0, height, side), range(0, width, side))
     return [(slice(y, min(y + side, height)), slice(x, min(x + side, width))) for y, x in starts]
+
+
+def shape_of(rows: slice, columns: slice) -> tuple[int, int]:
+    return rows.stop - rows.start, columns.stop - columns.start
 
 
 def pixels_around(image: Picture, rows: slice, columns: slice, margin: int) -> tuple[Picture, int, int]:

@@ -79,16 +79,18 @@ class GridEstimator:
         self.models = models
         self.bits: dict[str, Tensor] = {}
 
-    def factorized(self, section: str, z: Tensor) -> Tensor:
+    def factorized(self, section: str, z: Tensor | None) -> Tensor:
         """Code z [B, hyper, h, w] with the learned density of each channel; gives it rounded."""
+        assert z is not None, "an Estimator is given the values"
         if z.shape[1] == 0:
             return z
         _, likelihood = self.models.bottleneck(z)
         self._count(section, likelihood)
         return round_through(z)
 
-    def gaussian(self, section: str, y: Tensor, mean: Tensor, row: Tensor) -> Tensor:
+    def gaussian(self, section: str, y: Tensor | None, mean: Tensor, row: Tensor) -> Tensor:
         """Code y about its mean; row: of the scale table, not rounded here."""
+        assert y is not None, "an Estimator is given the values"
         sigma = LOWEST_SCALE * SCALE_RATIO ** row.clamp_max(SCALE_COUNT - 1)
         _, rounded = self.models.gaussian((y - mean).detach(), sigma, training=False)
         self._count(section, rounded)
@@ -111,11 +113,13 @@ def bits_of(likelihood: Tensor) -> Tensor:
 class FactorizedEstimator(GridEstimator):
     """With a factorized prior (Balle 2017): the learned densities are those of the latents, not of z."""
 
-    def factorized(self, section: str, z: Tensor) -> Tensor:
+    def factorized(self, section: str, z: Tensor | None) -> Tensor:
+        assert z is not None, "an Estimator is given the values"
         return z
 
-    def gaussian(self, section: str, y: Tensor, mean: Tensor, row: Tensor) -> Tensor:
+    def gaussian(self, section: str, y: Tensor | None, mean: Tensor, row: Tensor) -> Tensor:
         """Code y, in steps, by its channel's density; row: the logarithm of the step, [B, C, 1, 1]."""
+        assert y is not None, "an Estimator is given the values"
         noisy = y + torch.rand_like(y) - 0.5 if self.models.training else y.round()
         self._count(section, learned_likelihood(self.models.bottleneck, noisy, row.exp()))
         return round_through(y)
