@@ -79,12 +79,11 @@ def recognise(start: bytes) -> str | None:
     return found if found in names() else None
 
 
-@dataclass(frozen=True)
 class File:
     """The codec that decodes a file, and the file as that codec takes it."""
 
-    codec: AnyCodec
-    content: Stream | bytes
+    def __init__(self, codec: AnyCodec, content: Stream | bytes) -> None:
+        self.codec, self.content = codec, content
 
     @property
     def stream(self) -> Stream:

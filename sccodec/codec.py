@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -167,8 +167,7 @@ class Reading(ABC):
         """uint8 [H, W, 3], sRGB, at the picture's own width and height; raises BadStream or ModelError."""
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """An option of a spec that sets the rate as q does, and its range."""
 
     name: str
