@@ -79,13 +79,22 @@ def choose(
     if model is None:
         return guess(costs, 1.0)
     found = {g.tobytes(): g for g in (guess(costs, factor) for factor in FACTORS)}
-    best, least = min(((g, total(g, costs, model, strength)) for g in found.values()), key=lambda pair: pair[1])
-    return improve(best, least, costs, model, strength)
+    weighed = [Weighed.of(g, costs, model, strength) for g in found.values()]
+    return improve(min(weighed, key=lambda each: each.cost), costs, model, strength)
 
 
-def total(labels: NDArray[np.uint8], costs: Costs, model: LabelModel, strength: float) -> float:
-    """cost(map), by the label model's own bits."""
-    return price_of(labels, costs) + strength * float(sample_bits(labels, model).sum())
+@dataclass(frozen=True)
+class Weighed:
+    """A map [h, w], what the label model takes for each sample, and its cost by that."""
+
+    labels: NDArray[np.uint8]
+    bits: NDArray[np.float64]
+    cost: float
+
+    @classmethod
+    def of(cls, labels: NDArray[np.uint8], costs: Costs, model: LabelModel, strength: float) -> Weighed:
+        bits = sample_bits(labels, model)
+        return cls(labels, bits, price_of(labels, costs) + strength * float(bits.sum()))
 
 
 def price_of(labels: NDArray[np.uint8], costs: Costs) -> float:
@@ -224,16 +233,13 @@ def connected(labels: NDArray[np.intp]) -> NDArray[np.intp]:
     return index
 
 
-def improve(
-    labels: NDArray[np.uint8], least: float, costs: Costs, model: LabelModel, strength: float
-) -> NDArray[np.uint8]:
+def improve(best: Weighed, costs: Costs, model: LabelModel, strength: float) -> NDArray[np.uint8]:
     """Give up regions that by the label model's bits seem not to pay, as many as do pay when it codes the map again."""
-    parts = Parts.of(labels.astype(np.intp), costs)
+    parts = Parts.of(best.labels.astype(np.intp), costs)
     if parts.own.size < 2:
-        return labels
-    bits = sample_bits(labels, model)
+        return best.labels
     # A region's border is in the surroundings of what is coded next to it, which takes bits too.
-    spent = np.bincount(parts.index.ravel(), bits.ravel())
+    spent = np.bincount(parts.index.ravel(), best.bits.ravel())
     edges = np.bincount(parts.pairs[0], minlength=parts.own.size)
     guessed = EDGE_BITS * edges + REGION_BITS
     seems = parts.gain + strength * (guessed - np.maximum(guessed, spent))
@@ -246,7 +252,6 @@ def improve(
         joins = np.zeros(parts.own.size, bool)
         joins[chosen] = True
         fewer = np.where(joins, parts.best, parts.own)[parts.index].astype(np.uint8)
-        cost = total(fewer, costs, model, strength)
-        if cost < least:
+        if Weighed.of(fewer, costs, model, strength).cost < best.cost:
             return fewer
-    return labels
+    return best.labels
