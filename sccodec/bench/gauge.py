@@ -6,27 +6,24 @@ brings torch, and hundreds of megabytes.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sccodec.errors import BadInput
-from sccodec.metrics.table import METRICS, is_learned, trunk_of
+from sccodec.metrics.table import METRICS, any_learned
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from sccodec.codec import Picture
+    from sccodec.metrics.table import Compare
 
-NOT_ASKED = "not asked for"
 EQUAL = "the pictures are equal"
-KEPT_PIXELS = 2**20
-"""Of a reference whose features are kept from one comparison to the next: half a gigabyte of them."""
 
 
 @dataclass(frozen=True)
@@ -59,34 +56,19 @@ def choose(texts: Sequence[str]) -> tuple[str, ...]:
 
 def missing() -> dict[str, str]:
     """The metrics that cannot be computed here, and why; imports no torch."""
-    from sccodec.metrics.weights import find_weights
-
-    found = {}
-    for name in METRICS:
-        if not is_learned(name):
-            continue
-        if importlib.util.find_spec("torch") is None:
-            found[name] = 'needs torch: pip install "sccodec[metrics]"'
-            continue
-        try:
-            find_weights(trunk_of(name))
-        except BadInput as error:
-            found[name] = str(error)
-    return found
+    return {name: why for name, metric in METRICS.items() if (why := metric.missing())}
 
 
 class LocalGauge:
-    """A gauge in this process. device: where LPIPS runs, "cpu" or torch's name of a device."""
+    """A gauge in this process. device: where metrics run that are networks, "cpu" or torch's name of a device."""
 
     def __init__(self, device: str = "cpu") -> None:
         self._device = device
         self._reference: Picture | None = None
-        self._learned: dict[str, Any] = {}
-        self._features: dict[str, Any] = {}
+        self._compare: dict[str, Compare] = {}
 
     def refer(self, picture: Picture) -> None:
         self._reference = picture
-        self._features.clear()
 
     def measure(self, decoded: Picture, names: Sequence[str]) -> Measured:
         measured = Measured()
@@ -109,22 +91,10 @@ class LocalGauge:
         return measured
 
     def _compute(self, name: str, decoded: Picture) -> float:
-        from sccodec.metrics import image
-
         assert self._reference is not None, "refer() comes first"
-        if is_learned(name):
-            from sccodec.metrics import perceptual
-
-            if min(decoded.shape[:2]) < 32:
-                raise BadInput("LPIPS needs pictures of at least 32x32 pixels")
-            if name not in self._learned:
-                self._learned[name] = perceptual.LPIPS(trunk_of(name)).to(self._device)
-            metric = self._learned[name]
-            if name not in self._features and decoded.shape[0] * decoded.shape[1] <= KEPT_PIXELS:
-                self._features[name] = perceptual.features_of(metric, self._reference)
-            return perceptual.lpips(metric, self._reference, decoded, self._features.get(name))
-        compute: Callable[[Picture, Picture], float] = getattr(image, name)
-        return compute(self._reference, decoded)
+        if name not in self._compare:
+            self._compare[name] = METRICS[name].compare(self._device)
+        return self._compare[name](self._reference, decoded)
 
 
 class RemoteGauge:
@@ -184,7 +154,7 @@ def serve(connection: Connection, threads: int, device: str) -> None:
             return
         if reference is not None:
             gauge.refer(reference)
-        if any(map(is_learned, names)):
+        if any_learned(names):
             with suppress(Exception):  # where it is installed and broken, the metrics that need it will say so
                 import torch
 

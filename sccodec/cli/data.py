@@ -32,6 +32,7 @@ def add(name: str, path: Path) -> None:
 def list_() -> None:
     """Say what is known, and where it lies."""
     from sccodec.bench import registry
+    from sccodec.bench.fetch import LPIPS_MEMBERS
     from sccodec.errors import BadInput
     from sccodec.metrics.weights import find_weights
 
@@ -45,8 +46,8 @@ def list_() -> None:
                 place += ", which is there no more"
         click.echo(f"{name}: {place}")
     try:
-        place = str(find_weights("alex").parent)
-        find_weights("vgg")
+        places = [find_weights(trunk).parent for trunk in LPIPS_MEMBERS]
+        place = str(places[0])
     except BadInput as error:
         place = f"not here; {error}"
     click.echo(f"lpips: {place}")

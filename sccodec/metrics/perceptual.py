@@ -15,6 +15,7 @@ SCCODEC_LPIPS names, or in the one that ``sccodec data fetch lpips`` fills; they
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ from sccodec.metrics.weights import find_weights
 # ImageNet's mean and standard deviation, for pictures scaled to [-1, 1].
 MEAN = (-0.030, -0.088, -0.188)
 DEVIATION = (0.458, 0.448, 0.450)
+LEAST_SIDE = 32
+KEPT_PIXELS = 2**20
+"""Of an original whose features are kept from one comparison to the next: half a gigabyte of them."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class LPIPS(nn.Module):
 
     trunk: "alex" (the usual metric) or "vgg". Raises BadInput where the weights are not found. They are
     frozen; gradients flow to the pictures. Under autocast the convolutions run in lower precision, the
-    comparison in float32. At least 32x32 pixels.
+    comparison in float32. Sides of LEAST_SIDE pixels at least.
     """
 
     mean: Tensor
@@ -126,6 +130,33 @@ class LPIPS(nn.Module):
 def unit(x: Tensor) -> Tensor:
     """Each pixel's feature vector at length 1; the constant keeps an all-zero vector's gradient finite."""
     return x * torch.rsqrt((x * x).sum(1, keepdim=True) + 1e-10)
+
+
+class Distance:
+    """What compares uint8 pictures [H, W, 3] by one LPIPS, on a device; it is loaded at the first comparison.
+
+    The features of an original are kept for the next picture that is compared with it, up to KEPT_PIXELS.
+    """
+
+    def __init__(self, trunk: str, device: str = "cpu") -> None:
+        self._trunk, self._device = trunk, device
+        self._original: NDArray[np.uint8] | None = None
+        self._features: list[Tensor] | None = None
+
+    @cached_property
+    def _metric(self) -> LPIPS:
+        return LPIPS(self._trunk).to(self._device)
+
+    def __call__(self, original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
+        """The distance of the two; raises BadInput for sides below LEAST_SIDE."""
+        if min(decoded.shape[:2]) < LEAST_SIDE:
+            raise BadInput(f"LPIPS needs pictures of at least {LEAST_SIDE}x{LEAST_SIDE} pixels")
+        if original is not self._original:
+            small = original.shape[0] * original.shape[1] <= KEPT_PIXELS
+            self._original, self._features = original, None
+            if small:
+                self._features = features_of(self._metric, original)
+        return lpips(self._metric, original, decoded, self._features)
 
 
 @torch.no_grad()

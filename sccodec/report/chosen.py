@@ -10,14 +10,13 @@ from sccodec import fit, image
 from sccodec.bench import datasets
 from sccodec.codec import Notice, Options
 from sccodec.errors import BadInput
+from sccodec.metrics.table import BRIEF
 from sccodec.report import gallery
 from sccodec.report.curves import Group, Series
 from sccodec.report.gallery import Entry
 from sccodec.report.results import Row
 
 DEFAULT_PICTURES = 3
-MEASURED = ("psnr", "ms_ssim")
-"""What is measured anew, of the pictures that are shown."""
 AGAIN = "Coded again for this page, by the models and libraries that were installed where it was written."
 
 
@@ -95,7 +94,7 @@ def entries(
         picture = image.load(data, notice, options.max_pixels)
         height, width = picture.shape[:2]
         series = next(g for g in groups if row.sha256 in g.pictures).series
-        measure = gallery.gauge(picture, MEASURED)
+        measure = gallery.gauge(picture, BRIEF)
         targets = []
         for bpp in bpps or rates(series, row.sha256):
             most = max(1, fit.bytes_of_bpp(bpp, width, height))

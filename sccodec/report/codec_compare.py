@@ -10,18 +10,14 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from sccodec.metrics.table import METRICS
 from sccodec.report.curves import Group, Series, split
 from sccodec.report.results import Row
 
 LIST_NAME = "batches.json"
 FIELDS: Mapping[str, tuple[str, str]] = {
-    "psnr": ("psnr", "Peak signal-to-noise ratio over all RGB samples, in dB"),
-    "ssim": ("ssim", "Structural similarity"),
-    "ms_ssim": ("msssim", "Multi-scale structural similarity"),
-    "lpips_alex_v0.1": ("lpips", "Learned perceptual image patch similarity, v0.1, AlexNet"),
-    "lpips_vgg_v0.1": ("lpips_vgg", "Learned perceptual image patch similarity, v0.1, VGG16"),
+    **{key: metric.foreign for key, metric in METRICS.items()},
     "encode_seconds": ("encoding_time", "Encoding duration in seconds"),
     "decode_seconds": ("decoding_time", "Decoding duration in seconds"),
 }
@@ -38,7 +34,7 @@ def files(groups: Sequence[Group], time: str) -> dict[str, bytes]:
     return found
 
 
-def batch(group: Group, series: Series, time: str) -> dict[str, Any]:
+def batch(group: Group, series: Series, time: str) -> dict[str, object]:
     """One codec's rows in the shape that codec-compare reads."""
     rows = [row for point in series.points for row in point.rows.values()]
     constants = {
@@ -89,5 +85,5 @@ def file_name(text: str, taken: Mapping[str, bytes]) -> str:
     return name
 
 
-def dumped(content: Any) -> bytes:
+def dumped(content: object) -> bytes:
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode("ascii")

@@ -10,7 +10,6 @@ import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import Image, features
 
@@ -66,9 +65,9 @@ class Entry:
     """A picture for the page: JSON in the shape that the script reads."""
 
     name: str
-    content: Mapping[str, Any]
+    content: Mapping[str, object]
 
-    def as_dict(self) -> Mapping[str, Any]:
+    def as_dict(self) -> Mapping[str, object]:
         return self.content
 
 
@@ -148,18 +147,17 @@ def described(figures: Figures) -> list[str]:
     texts = []
     for key, metric in METRICS.items():
         if key in figures:
-            unit = f" {metric.unit}" if metric.unit else ""
-            texts.append(f"{metric.label} {figures[key]:.{metric.digits}f}{unit}")
+            texts.append(f"{metric.label} {metric.quantity(figures[key])}")
     return texts
 
 
 def table(found: Target) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table of what was measured."""
     keys = [key for key in METRICS if any(key in s.figures for s in found.shown)]
-    titles = [METRICS[k].label + (f", {METRICS[k].unit}" if METRICS[k].unit else "") for k in keys]
+    titles = [METRICS[k].title for k in keys]
     rows = []
     for s in found.shown:
-        figures = [f"{s.figures[k]:.{METRICS[k].digits}f}" if k in s.figures else "–" for k in keys]
+        figures = [METRICS[k].number(s.figures.get(k)) for k in keys]
         quality = "–" if s.quality is None else f"{s.quality:.6g}"
         rows.append([s.name, s.off, quality, f"{len(s.data)}", f"{s.bpp:.4f}", *figures])
     return ["codec", "off the target", "-q", "bytes", "bpp", *titles], rows
@@ -170,7 +168,7 @@ def entry(name: str, original: Picture, targets: Sequence[Target], n_bytes: int,
     n_copies = 1 + sum(len(t.shown) for t in targets)
     embed = Embedder(original, n_bytes * 3 // 4 // n_copies)
     height, width = original.shape[:2]
-    content: dict[str, Any] = {"name": name, "width": width, "height": height, "image": embed(original)}
+    content: dict[str, object] = {"name": name, "width": width, "height": height, "image": embed(original)}
     content["targets"] = [
         {
             "bytes": t.n_bytes,
@@ -235,7 +233,7 @@ class Embedder:
         return f"The page shows copies as {name} {how}{size}; all figures are of the files themselves."
 
 
-def written(image: Image.Image, file_format: str, **options: Any) -> bytes:
+def written(image: Image.Image, file_format: str, **options: float) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, file_format, **options)
     return buffer.getvalue()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sccodec import __version__
-from sccodec.metrics.table import METRICS
+from sccodec.metrics.table import DEFAULT, METRICS
 from sccodec.report.curves import Group
 from sccodec.report.page import Page
 from sccodec.report.results import Results
@@ -69,4 +69,4 @@ def counted(n: int, one: str) -> str:
 
 def default_metric(groups: Sequence[Group], wanted: Sequence[str]) -> str:
     """The metric that a page starts with: the first wanted that was measured, or the first that was."""
-    return next((m for m in (*wanted, *METRICS) if any(m in g.metrics for g in groups)), "psnr")
+    return next((m for m in (*wanted, *METRICS) if any(m in g.metrics for g in groups)), DEFAULT)
