@@ -17,20 +17,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from sccodec import api, bundle, image
-from sccodec.bench import rows
 from sccodec.bench.entries import Entry
-from sccodec.bench.gauge import NOT_ASKED, Gauge, one_line
+from sccodec.bench.gauge import Gauge, one_line
+from sccodec.bench.rows import NOT_ASKED, Row
 from sccodec.codec import Options, Picture, Reading, Spec
 from sccodec.errors import CodecUnavailable, ModelError, SccodecError
-from sccodec.metrics.table import METRICS, is_learned
-
-if TYPE_CHECKING:
-    from sccodec.bench.rows import Row
+from sccodec.metrics.table import METRICS, any_learned
 
 Result = TypeVar("Result")
 
@@ -106,11 +103,11 @@ def model_key(spec: Spec) -> str:
 def blank(setup: Setup, entry: Entry, item: Item) -> Row:
     """A row with what is known before the work."""
     reasons = {name: setup.missing.get(name, NOT_ASKED) for name in METRICS if name not in item.metrics}
-    return rows.empty(
+    return Row(
         spec=item.spec,
         dataset=setup.dataset,
         picture=entry.name,
-        sha256=entry.sha256,
+        sha256=entry.sha256 or "",
         reasons=reasons,
         repeats=setup.repeats,
         threads=setup.threads,
@@ -137,55 +134,54 @@ class Measurer:
         row = blank(self.setup, entry, item)
         try:
             picture = self._load_picture(entry)
-            row["height"], row["width"] = picture.shape[:2]
+            row.height, row.width = picture.shape[:2]
             loaded = self._load_codec(item)
             if loaded.failure is not None:
                 raise loaded.failure
             if loaded.tag in item.done_tags:
                 return None
-            row["load_seconds"] = loaded.seconds
+            if loaded.seconds is not None:
+                row.figures["load_seconds"] = loaded.seconds
             self._fill(row, picture, item)
         except Exception as error:
-            row["error"] = one_line(error) or type(error).__name__
-        row["versions"] = self._known_versions(item)
+            row.error = one_line(error) or type(error).__name__
+        row.versions = self._known_versions(item)
         return row
 
     def _fill(self, row: Row, picture: Picture, item: Item) -> None:
         notes = list(self._picture_notes)
         options = replace(self.setup.options, device=item.device)
         job = api.prepare(picture, item.spec, None, notes.append, options)
-        row["encoder"] = job.codec.made_by(job.spec) or None
+        row.encoder = job.codec.made_by(job.spec)
         trim_memory()
         reset_peak()
         encoded = timed(job.encode, self.setup.repeats, operator.eq)
-        data, row["encode_seconds"] = encoded.result, encoded.seconds
-        row["file_bytes"] = len(data)
-        row["bpp"] = 8 * len(data) / (picture.shape[0] * picture.shape[1])
-        readings: list[Reading] = []
+        data, row.figures["encode_seconds"] = encoded.result, encoded.seconds
+        row.file_bytes = len(data)
 
-        def decode() -> Picture:
-            readings[:] = [api.read(data, notice=notes.append, options=options)]
-            return readings[0].picture()
+        def decode() -> tuple[Reading, Picture]:
+            reading = api.read(data, notice=notes.append, options=options)
+            return reading, reading.picture()
 
-        decodings = timed(decode, self.setup.repeats, np.array_equal)
-        decoded, row["decode_seconds"] = decodings.result, decodings.seconds
+        decodings = timed(decode, self.setup.repeats, lambda first, again: np.array_equal(first[1], again[1]))
+        (reading, decoded), row.figures["decode_seconds"] = decodings.result, decodings.seconds
         if "program" in dict(job.spec.options):
-            row["reasons"]["peak_rss_bytes"] = "the program has a process of its own"
-        else:
-            row["peak_rss_bytes"] = decodings.peak_bytes
+            row.reasons["peak_rss_bytes"] = "the program has a process of its own"
+        elif decodings.peak_bytes is not None:
+            row.figures["peak_rss_bytes"] = decodings.peak_bytes
         if not encoded.steady:
             notes.append("the encoder does not write the same file each time")
         if not decodings.steady:
             notes.append("the decoder does not give the same picture each time")
-        row["notes"] = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
+        row.notes = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
         if decoded.shape != picture.shape or decoded.dtype != np.uint8:
             raise SccodecError(f"it decodes to {decoded.dtype} {decoded.shape}, and was uint8 {picture.shape}")
-        said = readings[0].info().as_dict()
-        row |= {key: said[key] for key in ("tag", "sections", "overhead_bytes")}
+        said = reading.info()
+        row.tag, row.sections, row.overhead_bytes = said.tag, said.sections, said.overhead_bytes
         measured = self.gauge.measure(decoded, item.metrics)
-        row |= measured.values
-        row["reasons"] |= measured.reasons
-        row["metrics"] = measured.tried
+        row.figures |= {name: value for name, value in measured.values.items() if value is not None}
+        row.reasons |= measured.reasons
+        row.metrics = measured.tried
 
     def _load_picture(self, entry: Entry) -> Picture:
         if self._picture is None or entry != self._entry:
@@ -207,9 +203,10 @@ class Measurer:
             started = time.perf_counter()
             try:
                 data = api.encode(tiny.astype(np.uint8), item.spec, notice=lambda text: None, options=options)
-                api.decode(data, notice=lambda text: None, options=options)
+                reading = api.read(data, notice=lambda text: None, options=options)
+                reading.picture()
                 loaded.seconds = time.perf_counter() - started
-                loaded.tag = api.info(data, options=options).tag
+                loaded.tag = reading.info().tag
             except (CodecUnavailable, ModelError) as error:
                 loaded.failure = error
             except Exception:
@@ -224,9 +221,8 @@ class Measurer:
         if not self._versions:
             self._versions = {"sccodec": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
             self._versions |= versions(PACKAGES)
-        used = [
-            name for name in HEAVY if name in sys.modules or (name == "torch" and any(map(is_learned, item.metrics)))
-        ]
+        learned = any_learned(item.metrics)
+        used = [name for name in HEAVY if name in sys.modules or (name == "torch" and learned)]
         if not set(used) <= set(self._versions):
             self._versions |= versions(used)
         return {name: found for name, found in self._versions.items() if name in used or name not in HEAVY}

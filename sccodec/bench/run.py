@@ -28,7 +28,7 @@ from sccodec.bench.gauge import RemoteGauge, missing, settle_process
 from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tags_of
 from sccodec.codec import Options
 from sccodec.errors import BadInput, SccodecError
-from sccodec.metrics.table import METRICS, is_learned
+from sccodec.metrics.table import METRICS, any_learned
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -84,7 +84,7 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
     lacking = missing()
     metrics = tuple(name for name in wish.metrics if name not in lacking)
     device = wish.options.device
-    learned = any(map(is_learned, metrics))
+    learned = any_learned(metrics)
     setup = Setup(
         dataset=dataset.name,
         options=replace(wish.options, device="cpu"),
@@ -95,7 +95,7 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
         processor=processor(),
     )
     items = prepare_items(wish, metrics, notice)
-    done = rows.current([row for row in held if row.get("dataset") in (None, dataset.name)])
+    done = rows.current([row for row in held if row.dataset in ("", dataset.name)])
     entries = [hashed(entry) for entry in dataset.entries]
     chunks: list[Chunk] = []
     skipped = 0
@@ -133,15 +133,15 @@ def remaining(
     """What is to be done of an item, None where its row is there."""
     if entry.sha256 is None:
         return item
-    held = done.get((item.spec, item.device, entry.sha256), [])
+    held = done.get((rows.encodable(item.spec), item.device, entry.sha256), [])
     if tags is not None:
-        held = [row for row in held if str(row.get("tag")) in tags]
-    whole = [row for row in held if set(item.metrics) <= set(row.get("metrics") or ())]
+        held = [row for row in held if row.tag in tags]
+    whole = [row for row in held if set(item.metrics) <= set(row.metrics)]
     if whole and tags is not None:
         return None
-    more = {name for row in held for name in row.get("metrics") or ()} - set(lacking)
+    more = {name for row in held for name in row.metrics} - set(lacking)
     every = tuple(name for name in METRICS if name in item.metrics or name in more)
-    return replace(item, metrics=every, done_tags=frozenset(str(row.get("tag")) for row in whole))
+    return replace(item, metrics=every, done_tags=frozenset(row.tag for row in whole))
 
 
 def hashed(entry: Entry) -> Entry:
@@ -241,7 +241,7 @@ class Worker:
             if interrupted:
                 return
             row = blank(self._setup, self._chunk.entry, self._chunk.items[self._done])
-            row["error"] = self._last_words()
+            row.error = self._last_words()
         self._done += 1
         if row is not None:
             keep(row)

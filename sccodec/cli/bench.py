@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 
 from sccodec.cli import _options
 from sccodec.cli._report import Reporter, reporting
+from sccodec.metrics.table import BRIEF, METRICS, Metric
 
 if TYPE_CHECKING:
     from sccodec.bench.rows import Row
@@ -29,7 +31,7 @@ SHOWN_ERRORS = 10
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 1024), metavar="N",
               help="Processes, which share the cores; with several, they slow one another down.")  # fmt: skip
 @click.option("--metric", "metrics", multiple=True, metavar="NAME,...",
-              help="psnr, ssim, ms_ssim, lpips_alex_v0.1, lpips_vgg_v0.1; default: what is there.")  # fmt: skip
+              help=f"{', '.join(METRICS)}; default: what is there.")  # fmt: skip
 @click.option("--repeat", default=3, show_default=True, type=click.IntRange(1, 1000), metavar="N",
               help="Encode and decode so often; times are medians.")  # fmt: skip
 @_options.running
@@ -89,13 +91,13 @@ class Summary:
         self.n_errors = 0
 
     def add(self, row: Row) -> None:
-        spec = row["spec"]
+        spec = row.spec
         self._rows.setdefault(spec, []).append(row)
         self._left[spec] -= 1
-        if row["error"] is not None:
+        if row.error is not None:
             self.n_errors += 1
             if self.n_errors <= SHOWN_ERRORS:
-                self._reporter.error(f"{row['picture']}, {spec}: {row['error']}")
+                self._reporter.error(f"{row.picture}, {spec}: {row.error}")
             elif self.n_errors == SHOWN_ERRORS + 1:
                 self._reporter.error("more rows fail, which are counted in the end")
         if self._left[spec] == 0:
@@ -104,11 +106,25 @@ class Summary:
 
 def describe(spec: str, measured: list[Row]) -> str:
     """Means over the pictures of a spec, in one line."""
-    good = [row for row in measured if row["error"] is None]
+    good = [row for row in measured if row.error is None]
     parts = [f"{len(good)} of {len(measured)} pictures"]
-    for key, form in (("bpp", "{:.4f} bpp"), ("psnr", "{:.2f} dB"), ("ms_ssim", "MS-SSIM {:.4f}"),
-                      ("encode_seconds", "encode {:.3f} s"), ("decode_seconds", "decode {:.3f} s")):  # fmt: skip
-        values = [row[key] for row in good if row[key] is not None]
+    if good:
+        parts.append(f"{fmean(row.bpp for row in good):.4f} bpp")
+    for key, said in SAID.items():
+        values = [row.figures[key] for row in good if key in row.figures]
         if values and len(values) == len(good):
-            parts.append(form.format(fmean(values)))
+            parts.append(said(fmean(values)))
     return f"{spec}: {', '.join(parts)}"
+
+
+def said_of(metric: Metric) -> Callable[[float], str]:
+    """The unit says what it is, and without one the name does: "30.12 dB", "MS-SSIM 0.9876"."""
+    return metric.quantity if metric.unit else lambda value: f"{metric.label} {metric.number(value)}"
+
+
+SAID: Mapping[str, Callable[[float], str]] = {
+    **{key: said_of(METRICS[key]) for key in BRIEF},
+    "encode_seconds": "encode {:.3f} s".format,
+    "decode_seconds": "decode {:.3f} s".format,
+}
+"""What a line has beside the rate, and how."""

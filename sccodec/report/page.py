@@ -17,16 +17,15 @@ from string import Template
 from typing import Any
 
 from sccodec import __version__
-from sccodec.metrics.table import METRICS
+from sccodec.bench.rows import COSTS, NOT_ASKED
+from sccodec.metrics.table import DEFAULT, METRICS
 from sccodec.report import bdrate
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, Reference, Series, split
 from sccodec.report.gallery import Entry
-from sccodec.report.results import COSTS, Results
+from sccodec.report.results import Results
 
 FIGURES = (*METRICS, *COSTS)
-NOT_ASKED = "not asked for"
-"""The bench's reason for a metric that nobody wanted: no news."""
 SIGNIFICANT = 6
 """Digits of the numbers in the page."""
 
@@ -38,7 +37,7 @@ class Page:
     title: str
     lead: str
     footer: str
-    metric: str = "psnr"
+    metric: str = DEFAULT
     anchor: str = ""
 
 
@@ -194,7 +193,7 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def data_block(name: str, content: Any) -> str:
+def data_block(name: str, content: object) -> str:
     """JSON within the page. No `<` stands in it, so nothing in it can end the element."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # Line separators are for old parsers; lone surrogates, which file names can hold, have no UTF-8.

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from sccodec.bench.rows import number, text
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS
 from sccodec.report.curves import Reference
-from sccodec.report.results import number, text_of
 
 
 def read(paths: Sequence[Path]) -> list[Reference]:
@@ -35,11 +34,11 @@ def read(paths: Sequence[Path]) -> list[Reference]:
     return found
 
 
-def parse(curve: Any) -> Reference:
+def parse(curve: object) -> Reference:
     """A curve of its JSON; raises BadInput."""
     if not isinstance(curve, dict):
         raise BadInput('a published curve is an object: {"name", "source", "points": [{"bpp", "psnr", ...}]}')
-    name, source = text_of(curve, "name"), text_of(curve, "source")
+    name, source = text(curve.get("name")), text(curve.get("source"))
     if not name or not source:
         raise BadInput("a published curve needs a name and a source")
     listed = curve.get("points")
@@ -52,4 +51,4 @@ def parse(curve: Any) -> Reference:
         points.append(kept)
     if not points:
         raise BadInput(f"{name}: has no points")
-    return Reference(name, source, sorted(points, key=lambda p: p["bpp"]), text_of(curve, "dataset"))
+    return Reference(name, source, sorted(points, key=lambda p: p["bpp"]), text(curve.get("dataset")))

@@ -10,11 +10,10 @@ from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, mean, shared, split
-from sccodec.report.results import Results
+from sccodec.report.results import COSTS, Results
 from sccodec.report.words import counted
 
 COLUMNS = ("dataset", "codec", "setting", "spec", "tag", "encoder", "published", "pictures", "file_bytes", "bpp")
-COST_COLUMNS = ("encode_seconds", "decode_seconds", "load_seconds", "peak_rss_bytes")
 
 
 def as_csv(groups: Sequence[Group]) -> str:
@@ -25,7 +24,7 @@ def as_csv(groups: Sequence[Group]) -> str:
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, *METRICS, *COST_COLUMNS])
+    writer.writerow([*COLUMNS, *METRICS, *COSTS])
     for group in groups:
         common = shared(group.series)
         for series in group.series:
@@ -35,14 +34,14 @@ def as_csv(groups: Sequence[Group]) -> str:
                 setting = split(point.spec)[1]
                 tag = point.rows[next(iter(pictures))].tag
                 line = [group.dataset, series.name, setting, point.spec, tag, series.encoder, "no", m.n_pictures]
-                figures = [m.figures.get(key) for key in (*METRICS, *COST_COLUMNS)]
+                figures = [m.figures.get(key) for key in (*METRICS, *COSTS)]
                 writer.writerow(
                     [safe(v) for v in (*line, f"{m.file_bytes:.1f}", f"{m.bpp:.6f}")] + [*map(plain, figures)]
                 )
         for reference in group.references:
             for p in reference.points:
                 line = [group.dataset, reference.name, "", "", "", reference.source, "yes", "", "", f"{p['bpp']:.6f}"]
-                figures = [p.get(key) for key in (*METRICS, *COST_COLUMNS)]
+                figures = [p.get(key) for key in (*METRICS, *COSTS)]
                 writer.writerow([safe(v) for v in line] + [*map(plain, figures)])
     return buffer.getvalue()
 
@@ -70,7 +69,7 @@ def means(group: Group) -> list[str]:
         pictures = common or shared([series])
         for point in series.points if pictures else ():
             m = mean(point, pictures)
-            figures = [fixed(m.figures.get(k), METRICS[k].digits) for k in group.metrics]
+            figures = [METRICS[k].number(m.figures.get(k)) for k in group.metrics]
             times = [fixed(m.figures.get(k), 3) for k in ("encode_seconds", "decode_seconds")]
             own = "" if common else f" ({counted(m.n_pictures, 'picture')})"
             setting = split(point.spec)[1] or "–"
@@ -115,7 +114,7 @@ def gains(group: Group, metric: str, anchor: str) -> list[str]:
 def failures(group: Group) -> list[str]:
     if not group.failures:
         return []
-    rows = [[f.spec, f.picture, f.error] for f in group.failures]
+    rows = [[f.spec, f.picture, f.error or ""] for f in group.failures]
     return [
         f"{counted(len(rows), 'measurement')} failed, in no mean:",
         table(["spec", "picture", "error"], rows, n_texts=3),
