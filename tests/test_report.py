@@ -81,9 +81,20 @@ def test_failures_count_until_a_row_makes_them_good() -> None:
     assert sorted_rows(failed).failures[0].error == "out of memory"
 
 
-def test_metrics_and_costs_are_keys_of_the_bench() -> None:
-    assert set(METRICS) <= set(bench_rows.KEYS)
-    assert set(COSTS) <= set(bench_rows.KEYS)
+def test_the_report_reads_what_the_bench_writes() -> None:
+    """All of it: one definition says what a row is."""
+    figures = {key: 0.5 + i for i, key in enumerate((*METRICS, *COSTS))}
+    measured = bench_rows.Row("jpeg:q=5", "a.png", "tiny", "ab", width=80, height=100, file_bytes=1000,
+                              overhead_bytes=0, figures=figures, notes=["x"], metrics=["psnr"], threads=2)  # fmt: skip
+    found = sort([("line 1", bench_rows.line_of(measured).decode())])
+    assert found.rows == [measured] and not found.damaged
+
+
+def test_rows_written_earlier_are_read() -> None:
+    """Without keys that came later, and with some that nobody knows any more."""
+    old = {"spec": "jpeg:q=5", "picture": "a.png", "width": 80, "height": 100, "file_bytes": 500, "colour": "red"}
+    (found,) = sorted_rows(old).rows
+    assert (found.sha256, found.tag, found.encoder, found.threads, found.figures) == ("a.png", "", "", 0, {})
 
 
 def test_figures_beyond_all_sense_are_missing() -> None:
@@ -116,6 +127,12 @@ def test_infinite_figures_are_missing() -> None:
 )
 def test_spec_is_codec_and_setting(spec: str, codec: str, setting: str) -> None:
     assert split(spec) == (codec, setting)
+
+
+def test_what_sets_a_rate_is_what_codecs_state() -> None:
+    """Of a codec that is here, its own; rows of one that is not are grouped by what any codec states."""
+    assert split("avif:psnr=5,quality=3") == ("avif:psnr=5", "quality=3")
+    assert split("gone:psnr=5,speed=3") == ("gone:speed=3", "psnr=5")
 
 
 def test_models_encoders_and_devices_are_curves_of_their_own() -> None:

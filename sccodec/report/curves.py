@@ -1,9 +1,9 @@
 """Rows as curves: a codec is a curve, a setting of it is a point, and a mean is over stated pictures alone.
 
-A setting is what turns a codec's rate: an option of KNOBS, or the number behind a peer's name
-(``compressai:mbt2018-mean:3``). What is left of the spec without it, the model, the encoder and the device make the
-codec: ``jpeg:quality=5`` and ``jpeg:quality=90`` are two points of one curve, ``jpeg:chroma=444,quality=5`` is of
-another.
+A setting is what turns a codec's rate: q, an option that the codec states as one (Codec.rates), or the number behind a
+peer's name (``compressai:mbt2018-mean:3``). What is left of the spec without it, the model, the encoder and the device
+make the codec: ``jpeg:quality=5`` and ``jpeg:quality=90`` are two points of one curve,
+``jpeg:chroma=444,quality=5`` is of another.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 
+from sccodec import api
 from sccodec.metrics.table import METRICS
-from sccodec.report.results import Failure, Results, Row
-
-KNOBS = ("q", "quality", "qp", "psnr", "bpp", "distance")
-"""Options that set a codec's rate, under whatever name it has them."""
+from sccodec.report.results import Results, Row
 
 MARKS = (attrgetter("tag"), attrgetter("encoder"), attrgetter("device"))
 """What tells curves of one codec apart."""
@@ -71,7 +69,7 @@ class Group:
 
     dataset: str
     series: Sequence[Series]
-    failures: Sequence[Failure] = ()
+    failures: Sequence[Row] = ()
     references: Sequence[Reference] = ()
     pictures: Mapping[str, Row] = field(default_factory=dict)
 
@@ -96,10 +94,11 @@ def split(spec: str) -> tuple[str, str]:
     """A spec's codec and its setting: "avif:speed=4,q=20" -> ("avif:speed=4", "q=20")."""
     name, _, rest = spec.partition(":")
     kept, settings = [], []
+    turning = knobs(name)
     for i, item in enumerate(rest.split(",") if rest else []):
         key, equals, _ = item.partition("=")
         numbered = re.fullmatch(r"(.+):(\d+)", item) if i == 0 and not equals else None
-        if equals and key in KNOBS:
+        if equals and key in turning:
             settings.append(item)
         elif numbered:
             kept.append(numbered[1])
@@ -107,6 +106,13 @@ def split(spec: str) -> tuple[str, str]:
         else:
             kept.append(item)
     return name + (":" + ",".join(kept) if kept else ""), ",".join(settings)
+
+
+def knobs(codec: str) -> frozenset[str]:
+    """Options that set that codec's rate. For a codec that is not here, whose rows are grouped too, those of any."""
+    here = api.names()
+    stating = [codec] if codec in here else here
+    return frozenset({"q", *(rate.name for name in stating for rate in api.load(name).rates)})
 
 
 def has_model_per_setting(spec: str) -> bool:
