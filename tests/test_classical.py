@@ -15,12 +15,12 @@ import pytest
 from PIL import Image, features
 
 import sccodec
-from sccodec import api, codec
+from sccodec import api
 from sccodec.cli import main
 from sccodec.codec import Options, Spec
 from sccodec.errors import BadInput, BadStream, CodecUnavailable, Corrupt, NotScc, TooLarge, Truncated
 from sccodec.formats import files
-from sccodec.formats.codec import Native
+from sccodec.formats.codec import FormatCodec
 from sccodec.metrics.image import psnr
 
 Picture = npt.NDArray[np.uint8]
@@ -51,9 +51,9 @@ def scene() -> Picture:
     return scene
 
 
-def native(name: str) -> Native:
+def native(name: str) -> FormatCodec:
     found = api.load(name)
-    assert isinstance(found, Native)
+    assert isinstance(found, FormatCodec)
     return found
 
 
@@ -360,9 +360,8 @@ def test_a_size_of_nothing_is_damage(name: str, scene: Picture, monkeypatch: pyt
     data, found = sccodec.encode(scene, name), native(name)
     for stated in ((0, 48), (64, 0)):
         monkeypatch.setattr(found, "size", lambda data, stated=stated: stated)
-        for read in (found.decode, found.info):
-            with pytest.raises(Corrupt, match="without pixels"):
-                read(data, Options())
+        with pytest.raises(Corrupt, match="without pixels"):
+            found.read(data, Options())
 
 
 def test_an_avif_that_states_no_size(scene: Picture) -> None:
@@ -379,7 +378,7 @@ def test_a_codec_reads_its_own_format_only(name: str, scene: Picture) -> None:
     other = sccodec.encode(scene, "png" if name != "png" else "webp")
     for data in (other, b""):
         with pytest.raises(Corrupt, match=name):
-            native(name).decode(data, Options())
+            native(name).read(data, Options())
 
 
 # --- telling formats apart
@@ -416,10 +415,14 @@ def test_formats_by_their_first_bytes(start: bytes, expected: str | None) -> Non
     assert files.recognise(start) == expected
 
 
+def test_every_codec_of_a_format_stands_in_the_table() -> None:
+    assert {one.codec for one in files.FORMATS} == {name for name in api.names() if api.load(name).native}
+
+
 def test_what_is_recognised_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A format whose codec is not there is as unknown as any."""
     assert api.recognise(b"\xff\xd8\xff\xe0") == "jpeg"
-    monkeypatch.setattr(codec, "names", lambda: ["conceptual"])
+    monkeypatch.setattr(api, "names", lambda: ["conceptual"])
     assert api.recognise(b"\xff\xd8\xff\xe0") is None
     with pytest.raises(NotScc):
         api.open_file(b"\xff\xd8\xff\xe0")

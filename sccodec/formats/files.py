@@ -1,14 +1,4 @@
-"""Formats that are not our own: which of them a file is of, by its first bytes, and whether it is whole.
-
-    codec      files begin with
-    avif       a box `ftyp` with the brand avif or avis
-    bpg        42 50 47 FB
-    heic       a box `ftyp` with a brand of HEVC pictures, or with mif1 or msf1 and no other known brand
-    jpeg       FF D8 FF
-    jpeg2000   the signature box of JP2, or a codestream's FF 4F FF 51
-    jpegxl     the signature box of JPEG XL, or a codestream's FF 0A
-    png        89 50 4E 47 0D 0A 1A 0A
-    webp       RIFF, a length, WEBP
+"""Formats that are not our own: which of them a file is of, by its first bytes, and whether it is whole: FORMATS.
 
 No pixels are decoded here, and no library is asked.
 """
@@ -17,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from sccodec.errors import Corrupt, Truncated
 
@@ -25,35 +16,41 @@ START_BYTES = 64
 
 JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 JXL_SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
-_PREFIXES = (
-    (b"BPG\xfb", "bpg"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (JP2_SIGNATURE, "jpeg2000"),
-    (b"\xff\x4f\xff\x51", "jpeg2000"),
-    (JXL_SIGNATURE, "jpegxl"),
-    (b"\xff\x0a", "jpegxl"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-)
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # the others stand within coded data
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that a codec decodes: how its files begin, and what looks whether they are whole.
+
+    starts: what may stand there, as patterns, or the brands of its `ftyp` box.
+    """
+
+    codec: str
+    starts: tuple[bytes, ...] = ()
+    brands: frozenset[bytes] = frozenset()
+    check_whole: Callable[[bytes], object] | None = None
+
+    def has(self, start: bytes) -> bool:
+        return any(re.match(pattern, start, re.DOTALL) for pattern in self.starts) or bool(brands(start) & self.brands)
 
 
 def recognise(start: bytes) -> str | None:
     """The codec whose format the first START_BYTES of a file show, or None."""
-    for prefix, codec in _PREFIXES:
-        if start.startswith(prefix):
-            return codec
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "webp"
-    if start[4:8] == b"ftyp":
-        end = min(int.from_bytes(start[:4], "big"), len(start))
-        brands = {start[8:12], *(start[i : i + 4] for i in range(16, end - 3, 4))}
-        if brands & _AVIF_BRANDS:
-            return "avif"
-        if brands & _HEIC_BRANDS:
-            return "heic"
-    return None
+    found = format_of(start)
+    return None if found is None else found.codec
+
+
+def format_of(start: bytes) -> Format | None:
+    return next((one for one in FORMATS if one.has(start)), None)
+
+
+def brands(start: bytes) -> set[bytes]:
+    """Those that a `ftyp` box states; none where a file begins otherwise."""
+    if start[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(start[:4], "big"), len(start))
+    return {start[8:12], *(start[i : i + 4] for i in range(16, end - 3, 4))}
 
 
 def check_whole(data: bytes) -> None:
@@ -62,18 +59,9 @@ def check_whole(data: bytes) -> None:
     The libraries that decode fill up what is missing, some of them. What follows after the end is not looked at.
     JPEG XL codestreams have no mark at their end: their decoder is the judge. So it is for what is not recognised.
     """
-    by_codec: dict[str, Callable[[bytes], object]] = {
-        "avif": _check_heif,
-        "heic": _check_heif,
-        "jpeg": _check_jpeg,
-        "jpeg2000": _check_jpeg2000,
-        "jpegxl": _check_jpegxl,
-        "png": _check_png,
-        "webp": _check_webp,
-    }
-    check = by_codec.get(recognise(data[:START_BYTES]) or "")
-    if check is not None:
-        check(data)
+    found = format_of(data[:START_BYTES])
+    if found is not None and found.check_whole is not None:
+        found.check_whole(data)
 
 
 def boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -199,3 +187,17 @@ def _check_png(data: bytes) -> None:
 def _check_webp(data: bytes) -> None:
     if 8 + int.from_bytes(data[4:8], "little") > len(data):
         raise Truncated("the file is shorter than its header says: it was cut short")
+
+
+_HEVC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+FORMATS = (
+    Format("avif", brands=frozenset({b"avif", b"avis"}), check_whole=_check_heif),
+    Format("bpg", (rb"BPG\xfb",)),
+    Format("heic", brands=_HEVC | {b"mif1", b"msf1"}, check_whole=_check_heif),
+    Format("jpeg", (rb"\xff\xd8\xff",), check_whole=_check_jpeg),
+    Format("jpeg2000", (re.escape(JP2_SIGNATURE), rb"\xff\x4f\xff\x51"), check_whole=_check_jpeg2000),
+    Format("jpegxl", (re.escape(JXL_SIGNATURE), rb"\xff\x0a"), check_whole=_check_jpegxl),
+    Format("png", (rb"\x89PNG\r\n\x1a\n",), check_whole=_check_png),
+    Format("webp", (rb"RIFF.{4}WEBP",), check_whole=_check_webp),
+)
+"""All that are recognised, the first that fits: mif1 stands beside avif, too."""
