@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -13,7 +13,7 @@ from sccodec.cli import _files
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import SccodecError
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = TypeVar("Command", bound=Callable[..., object])
 Job = TypeVar("Job")
 
 
@@ -38,7 +38,7 @@ def as_json(command: Command) -> Command:
 def run(
     jobs: Sequence[Job],
     name: Callable[[Job], str],
-    work: Callable[[Job, Reporter], Any],
+    work: Callable[[Job, Reporter], object],
     *,
     collect_json: bool = False,
 ) -> int:
@@ -51,7 +51,7 @@ def run(
     from sccodec.cli import describe
 
     failed = False
-    results: list[Any] = []
+    results: list[object] = []
     with reporting(len(jobs)) as (reporter, advance):
         for job in jobs:
             try:

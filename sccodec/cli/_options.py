@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from sccodec.container import MAX_PIXELS
 
-Command = Callable[..., Any]
+Command = Callable[..., object]
 
 
 def limits(command: Command) -> Command:
@@ -37,8 +36,8 @@ def _max_pixels(command: Command) -> Command:
 def _gathering(command: Command) -> Command:
     @functools.wraps(command)
     def gathered(
-        *args: Any, max_pixels: int, device: str = "cpu", checkpoint: Path | None = None, **others: Any
-    ) -> Any:
+        *args: object, max_pixels: int, device: str = "cpu", checkpoint: Path | None = None, **others: object
+    ) -> object:
         from sccodec.codec import Options
 
         return command(*args, options=Options(device, max_pixels, checkpoint), **others)

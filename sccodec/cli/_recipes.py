@@ -1,16 +1,64 @@
-"""Training recipes by file name, and what to install where training cannot be imported."""
+"""Training recipes by file name, and what to install where training cannot be imported.
+
+Commands reach all of sccodec.training through load() and module(), by name: the protocols here say what they use of it.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Protocol, cast, runtime_checkable
 
 import sccodec
 from sccodec.errors import BadInput, CodecUnavailable
+
+
+class Recipe(Protocol):
+    """A module of sccodec.training.recipes: what it hands to the loop."""
+
+    def build(self, options: object) -> object: ...
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A recipe that also makes a model file of checkpoints."""
+
+    def export(self, checkpoints: list[Path], out: Path, data: Path | None) -> Path: ...
+
+
+class MakeOptions(Protocol):
+    """How a run's options are made."""
+
+    def __call__(
+        self,
+        *,
+        data: Path,
+        out: Path,
+        minutes: float,
+        resume: bool,
+        batch: int | None,
+        threads: int | None,
+        seed: int,
+        init: tuple[Path, ...],
+    ) -> object: ...
+
+
+class Loop(Protocol):
+    """The module sccodec.training.loop."""
+
+    Options: MakeOptions
+
+    def train(self, build: Callable[[object], object], options: object, report: Callable[[str], None]) -> Path: ...
+
+
+class State(Protocol):
+    """The module sccodec.training.state."""
+
+    def write_state(self, checkpoints: list[Path], model: Path, out: Path) -> None: ...
 
 
 def names() -> list[str]:
@@ -20,12 +68,17 @@ def names() -> list[str]:
     return sorted(m.name.replace("_", "-") for m in found if not m.name.startswith("_"))
 
 
-def load(name: str) -> Any:
-    """The module of a recipe; raises BadInput, which lists the recipes, or CodecUnavailable."""
+def load(name: str) -> Recipe:
+    """A recipe; raises BadInput, which lists the recipes, or CodecUnavailable."""
     if name not in names():
         raise BadInput(f"no recipe is named {name!r}; there are: {', '.join(names()) or 'none'}")
+    return cast(Recipe, module(f"recipes.{name.replace('-', '_')}"))
+
+
+def module(name: str) -> ModuleType:
+    """A module of sccodec.training; raises CodecUnavailable."""
     with explained():
-        return importlib.import_module(f"sccodec.training.recipes.{name.replace('-', '_')}")
+        return importlib.import_module(f"sccodec.training.{name}")
 
 
 @contextmanager

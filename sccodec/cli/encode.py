@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +11,7 @@ from sccodec.cli import _batch, _files, _options
 from sccodec.cli._report import Reporter
 
 if TYPE_CHECKING:
-    from sccodec.codec import Options
+    from sccodec.codec import Notice, Options, Picture, Spec
 
 
 @click.command("encode")
@@ -45,7 +46,7 @@ def command(
     """
     if sum(given is not None for given in (quality, target_bytes, target_bpp)) > 1:
         raise click.UsageError("-q, --target-bytes and --target-bpp exclude one another")
-    from sccodec import api, fit, image
+    from sccodec import api
 
     # A wrong spec, or a device that is missing, is one error, not one for each file.
     chosen = api.parse(spec)
@@ -55,29 +56,45 @@ def command(
     if json_ and any(job.target is None for job in jobs):
         raise click.UsageError("--json and the encoded file cannot both go to standard output")
 
-    def work(job: _files.Job, reporter: Reporter) -> dict[str, Any]:
+    wish = Wish(spec, chosen, quality, target_bytes, target_bpp, options)
+
+    def work(job: _files.Job, reporter: Reporter) -> dict[str, object]:
+        return wish.encode(job, reporter, quiet=json_)
+
+    ctx.exit(_batch.run(jobs, lambda job: job.name, work, collect_json=json_))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to become of each picture. text: of the spec. Of quality and the two targets one at most is given."""
+
+    text: str
+    spec: Spec
+    quality: float | None
+    target_bytes: int | None
+    target_bpp: float | None
+    options: Options
+
+    def encode(self, job: _files.Job, reporter: Reporter, *, quiet: bool) -> dict[str, object]:
+        """Encode one picture and write its file; gives what --json says, and prints a line unless quiet."""
+        from sccodec import image
+
         def notice(text: str) -> None:
             reporter.notice(f"{job.name}: {text}")
 
         source = _files.read_standard_input() if job.source is None else job.source
-        picture = image.load(source, notice, options.max_pixels)
+        picture = image.load(source, notice, self.options.max_pixels)
         height, width = picture.shape[:2]
-        most = target_bytes if target_bpp is None else fit.bytes_of_bpp(target_bpp, width, height)
-        if most is None:
-            data, used = api.encode(picture, spec, quality, notice=notice, options=options), quality
-        else:
-            data, used = api.encode_within(picture, spec, most, notice=notice, options=options)
-        if used is None and "q" in dict(chosen.options):
-            used = float(dict(chosen.options)["q"])
+        data, used = self.file_of(picture, notice)
         _files.write(job.target, data)
         bpp = 8 * len(data) / (width * height)
-        if job.target is not None and not json_:
-            reached = "" if most is None else f", quality {used:.6g}"
+        if job.target is not None and not quiet:
+            reached = f", quality {used:.6g}" if self.has_target and used is not None else ""
             reporter.result(f"{job.name} -> {job.target}: {len(data)} bytes, {bpp:.4f} bpp{reached}")
         return {
             "file": job.name,
             "output": str(job.target),
-            "codec": chosen.codec,
+            "codec": self.spec.codec,
             "quality": used,
             "width": width,
             "height": height,
@@ -85,4 +102,20 @@ def command(
             "bpp": round(bpp, 5),
         }
 
-    ctx.exit(_batch.run(jobs, lambda job: job.name, work, collect_json=json_))
+    @property
+    def has_target(self) -> bool:
+        return self.target_bytes is not None or self.target_bpp is not None
+
+    def file_of(self, picture: Picture, notice: Notice) -> tuple[bytes, float | None]:
+        """The file, and the quality that was asked for or found; None for the codec's default."""
+        from sccodec import api, fit
+
+        height, width = picture.shape[:2]
+        most = self.target_bytes
+        if self.target_bpp is not None:
+            most = fit.bytes_of_bpp(self.target_bpp, width, height)
+        if most is not None:
+            return api.encode_within(picture, self.text, most, notice=notice, options=self.options)
+        data = api.encode(picture, self.text, self.quality, notice=notice, options=self.options)
+        stated = dict(self.spec.options).get("q")
+        return data, float(stated) if self.quality is None and stated is not None else self.quality

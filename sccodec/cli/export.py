@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -22,18 +23,16 @@ from sccodec.errors import BadInput
               help="Also write here what further training needs beside the model file.")  # fmt: skip
 def command(recipe: str, sources: tuple[Path, ...], out: Path, data: Path | None, state: Path | None) -> None:
     """Make the model file of RECIPE from checkpoints. Needs the extra sccodec[train]."""
-    module = _recipes.load(recipe)
+    found = _recipes.load(recipe)
     checkpoints = [s / "checkpoint.pt" if s.is_dir() else s for s in sources]
     for checkpoint in checkpoints:
         if not checkpoint.is_file():
             raise BadInput(f"{checkpoint}: no such checkpoint")
-    if not hasattr(module, "export"):
+    if not isinstance(found, _recipes.Exports):
         raise BadInput(f"the recipe {recipe} makes no model file of its own")
     out.mkdir(parents=True, exist_ok=True)
     with _recipes.explained():
-        model = module.export(checkpoints, out, data)
+        model = found.export(checkpoints, out, data)
         if state is not None:
-            from sccodec.training.state import write_state
-
-            write_state(checkpoints, model, state)
-        click.echo(model)
+            cast(_recipes.State, _recipes.module("state")).write_state(checkpoints, model, state)
+    click.echo(model)

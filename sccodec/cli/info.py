@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +22,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool, options: O
     """Say what files hold: codec, model, size, and where the bytes went."""
     from sccodec import api
 
-    def work(source: str, reporter: Reporter) -> dict[str, Any]:
+    def work(source: str, reporter: Reporter) -> dict[str, object]:
         found = api.info(_files.read_source(source), options=options)
         if not json_:
             rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from sccodec.metrics.table import METRICS
 if TYPE_CHECKING:
     from sccodec.codec import Options
     from sccodec.report.curves import Group
+    from sccodec.report.gallery import Entry
     from sccodec.report.results import Results
 
 FORMATS = ("html", "md", "csv", "png")
@@ -73,11 +75,49 @@ def command(
         raise click.UsageError("--images goes with a page only")
     if export and (format_ or images):
         raise click.UsageError("--export goes with neither --format nor --images")
-    from sccodec.report import compared, curves, reference
-
     target = None if export else output_of(results, references, output, chosen, force=force)
     folder = export_folder(results, output) if export else None
     read = read_results(results)
+    groups = grouped(read, references, anchor)
+    if folder is not None:
+        write_batches(folder, groups, force=force)
+        return
+    look = Look(title, metrics, anchor, linear)
+    if chosen == "html":
+        shown = None if images is None else Shown(images, pictures, bpps, image_megabytes, options)
+        data = page_of(look, groups, read, shown)
+    else:
+        data = WRITERS[chosen](look, groups, read)
+    _files.write(target, data)
+    if target is not None:
+        Reporter().result(f"{len(read.rows)} rows -> {target}: {target.stat().st_size} bytes")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is asked of page, tables and plot alike: a title, metrics, the anchor, and the axis of rates."""
+
+    title: str | None
+    metrics: tuple[str, ...]
+    anchor: str
+    linear: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which pictures a page shows: the data set that has them, how many or which, their rates, their megabytes."""
+
+    dataset: str
+    pictures: str | None
+    bpps: tuple[float, ...]
+    megabytes: float
+    options: Options
+
+
+def grouped(read: Results, references: Sequence[str], anchor: str) -> list[Group]:
+    """The rows by data set, with published curves; raises BadInput without rows, or without such an anchor."""
+    from sccodec.report import compared, curves, reference
+
     published = reference.read([Path(name) for name in references])
     groups = curves.groups(read, published)
     for one in published:
@@ -86,37 +126,50 @@ def command(
     if not any(group.series for group in groups):
         raise BadInput("the files hold no measurement that succeeded" + first_failure(read))
     compared.check_anchor(groups, anchor)
-    if folder is not None:
-        write_batches(folder, groups, force=force)
-    elif chosen == "html":
-        shown = curves.with_metrics(groups)
-        if not shown:
-            raise BadInput("no row has a metric: there is nothing to show")
-        from sccodec.report import page, words
+    return groups
 
-        entries = []
-        if images is not None:
-            from sccodec.report import chosen as found
 
-            rows = found.pictures(shown, pictures)
-            with reporting(len(rows)) as (reporter, advance):
-                entries = found.entries(shown, images, rows, bpps, image_megabytes, reporter.notice, options, advance)
-        head = words.page(title, shown, read, words.default_metric(shown, metrics), anchor)
-        _files.write(target, page.report(head, shown, read, entries).encode("utf-8", "replace"))
-    elif chosen == "png":
-        from sccodec.report import plot
+def page_of(look: Look, groups: Sequence[Group], read: Results, wanted: Shown | None) -> bytes:
+    """The page."""
+    from sccodec.report import chosen, curves, page, words
 
-        name = title or "Rate and distortion of image codecs"
-        _files.write(target, plot.png(name, groups, metrics or tuple(METRICS), log=not linear))
-    else:
-        from sccodec.report import tables
+    shown = curves.with_metrics(groups)
+    if not shown:
+        raise BadInput("no row has a metric: there is nothing to show")
+    entries: list[Entry] = []
+    if wanted is not None:
+        rows = chosen.pictures(shown, wanted.pictures)
+        with reporting(len(rows)) as (reporter, advance):
+            entries = chosen.entries(
+                shown, wanted.dataset, rows, wanted.bpps, wanted.megabytes, reporter.notice, wanted.options, advance
+            )
+    head = words.page(look.title, shown, read, words.default_metric(shown, look.metrics), look.anchor)
+    return page.report(head, shown, read, entries).encode("utf-8", "replace")
 
-        name = title or "Image codecs"
-        wanted = metrics or tuple(METRICS)
-        text = tables.as_csv(groups) if chosen == "csv" else tables.as_markdown(name, groups, read, wanted, anchor)
-        _files.write(target, text.encode("utf-8", "replace"))
-    if target is not None:
-        Reporter().result(f"{len(read.rows)} rows -> {target}: {target.stat().st_size} bytes")
+
+def plot_of(look: Look, groups: Sequence[Group], read: Results) -> bytes:
+    from sccodec.report import plot
+
+    title = look.title or "Rate and distortion of image codecs"
+    return plot.png(title, groups, look.metrics or tuple(METRICS), log=not look.linear)
+
+
+def markdown_of(look: Look, groups: Sequence[Group], read: Results) -> bytes:
+    from sccodec.report import tables
+
+    wanted = look.metrics or tuple(METRICS)
+    text = tables.as_markdown(look.title or "Image codecs", groups, read, wanted, look.anchor)
+    return text.encode("utf-8", "replace")
+
+
+def csv_of(look: Look, groups: Sequence[Group], read: Results) -> bytes:
+    from sccodec.report import tables
+
+    return tables.as_csv(groups).encode("utf-8", "replace")
+
+
+WRITERS = {"md": markdown_of, "csv": csv_of, "png": plot_of}
+"""What each format but the page's is made by."""
 
 
 def suffix_format(output: str | None) -> str:

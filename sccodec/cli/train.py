@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -39,19 +40,18 @@ def command(
     Writes the checkpoint, the losses (log.jsonl) and sample pictures to the folder --out. Needs the extra
     sccodec[train].
     """
-    module = _recipes.load(recipe)
+    found = _recipes.load(recipe)
+    loop = cast(_recipes.Loop, _recipes.module("loop"))
+    options = loop.Options(
+        data=data,
+        out=out or Path("runs") / recipe,
+        minutes=minutes,
+        resume=resume,
+        batch=batch,
+        threads=threads,
+        seed=seed,
+        init=init,
+    )
     with _recipes.explained():
-        from sccodec.training import loop
-
-        options = loop.Options(
-            data=data,
-            out=out or Path("runs") / recipe,
-            minutes=minutes,
-            resume=resume,
-            batch=batch,
-            threads=threads,
-            seed=seed,
-            init=init,
-        )
-        checkpoint = loop.train(module.build, options, lambda line: click.echo(line, err=True))
+        checkpoint = loop.train(found.build, options, lambda line: click.echo(line, err=True))
     click.echo(checkpoint)
