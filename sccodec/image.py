@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from sccodec.errors import BadInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
+    from pillow_heif import HeifFile
 
 Picture = npt.NDArray[np.uint8]
 Notice = Callable[[str], None]
@@ -169,7 +170,7 @@ def _without_pillows_limit() -> Iterator[None]:
 def _load(source: Path | bytes, notice: Notice, max_pixels: int) -> Picture:
     with _open(source, max_pixels) as opened:
         _check_size(opened.size, max_pixels)
-        if getattr(opened, "is_animated", False):
+        if getattr(opened, "is_animated", False):  # Pillow: only readers of formats with several pictures have it
             notice("the file holds several pictures: the first is used")
             opened.seek(0)
         opened.load()
@@ -200,11 +201,10 @@ def _open(source: Path | bytes, max_pixels: int) -> PillowImage:
             raise
     file = _open_heif(source)
     _check_size(file.size, max_pixels)
-    heif: PillowImage = file.to_pillow()
-    return heif
+    return file.to_pillow()
 
 
-def _open_heif(source: Path | bytes) -> Any:
+def _open_heif(source: Path | bytes) -> HeifFile:
     import pillow_heif
 
     return pillow_heif.open_heif(io.BytesIO(source) if isinstance(source, bytes) else source)

@@ -7,12 +7,15 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sccodec.errors import BadInput, CodecUnavailable
 from sccodec.metrics.table import METRICS
 from sccodec.report.curves import Group, curve, shared
 from sccodec.report.results import encodable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INSTALL = 'pip install "sccodec[report]"'
 COLOURS = ("#0a6ebd", "#d1480b", "#12834f", "#a8318f", "#8a6d00", "#5b4bc4", "#c2185b", "#00808a", "#6b4a2b", "#55606e")
@@ -44,15 +47,15 @@ def png(title: str, groups: Sequence[Group], metrics: Sequence[str], *, log: boo
     return buffer.getvalue()
 
 
-def panel(axes: Any, group: Group, metric: str, *, log: bool) -> None:
+def panel(axes: Axes, group: Group, metric: str, *, log: bool) -> None:
     found = METRICS[metric]
     pictures = shared(group.series, metric)
     for i, series in enumerate(group.series):
         points = [(m.bpp, shown(metric, m.figures[metric])) for m in curve(series, metric, pictures)]
-        line(axes, points, i, label=literal(series.name))
+        line(axes, points, i, literal(series.name))
     for i, reference in enumerate(group.references, len(group.series)):
         points = [(p["bpp"], shown(metric, p[metric])) for p in reference.points if metric in p]
-        line(axes, points, i, label=literal(f"{reference.name} (published)"), linestyle="--", fillstyle="none")
+        line(axes, points, i, literal(f"{reference.name} (published)"), published=True)
     if log:
         from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -71,12 +74,14 @@ def panel(axes: Any, group: Group, metric: str, *, log: bool) -> None:
         axes.legend(fontsize=8)
 
 
-def line(axes: Any, points: Sequence[tuple[float, float]], index: int, **style: Any) -> None:
+def line(axes: Axes, points: Sequence[tuple[float, float]], index: int, label: str, *, published: bool = False) -> None:
     drawn = [p for p in points if math.isfinite(p[1])]
     if drawn:
         x, y = zip(*drawn, strict=True)
         marker = MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
-        axes.plot(x, y, color=COLOURS[index % len(COLOURS)], marker=marker, markersize=4.5, linewidth=1.5, **style)
+        dashes, fill = ("--", "none") if published else ("-", "full")
+        (drawing,) = axes.plot(x, y, color=COLOURS[index % len(COLOURS)], linewidth=1.5, linestyle=dashes, label=label)
+        drawing.set(marker=marker, markersize=4.5, fillstyle=fill)
 
 
 def shown(metric: str, value: float) -> float:
