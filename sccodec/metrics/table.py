@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sccodec.errors import BadInput
-from sccodec.metrics.weights import find_weights
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -96,6 +93,9 @@ def lpips(trunk: str, device: str) -> Compare:
 
 
 def lpips_missing(trunk: str) -> str:
+    from sccodec.errors import BadInput
+    from sccodec.metrics.weights import find_weights
+
     if importlib.util.find_spec("torch") is None:
         return 'needs torch: pip install "sccodec[metrics]"'
     try:

@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
-from typing import Any
 
 from sccodec import __version__
 from sccodec.bench.rows import COSTS, NOT_ASKED
 from sccodec.metrics.table import DEFAULT, METRICS
 from sccodec.report import bdrate
-from sccodec.report.compared import Comparisons
+from sccodec.report.compared import Cell, Comparisons
 from sccodec.report.curves import Group, Reference, Series, split
 from sccodec.report.gallery import Entry
 from sccodec.report.results import Results
@@ -57,7 +56,7 @@ def comparison(page: Page, entry: Entry, head: Sequence[str], rows: Sequence[Seq
     return assemble(page, common(page, [entry]) | {"table": table}, [entry])
 
 
-def common(page: Page, gallery: Sequence[Entry]) -> dict[str, Any]:
+def common(page: Page, gallery: Sequence[Entry]) -> dict[str, object]:
     metrics = {
         m.key: {"label": m.label, "unit": m.unit, "digits": m.digits, "rising": m.rising, "decibels": m.as_decibels}
         for m in METRICS.values()
@@ -74,7 +73,7 @@ def common(page: Page, gallery: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def group_data(group: Group, anchor: str) -> dict[str, Any]:
+def group_data(group: Group, anchor: str) -> dict[str, object]:
     """A data set for the page: codecs first, published curves behind them, each with its index."""
     places = {key: i for i, key in enumerate(group.pictures)}
     series = [series_data(s, i, places) for i, s in enumerate(group.series)]
@@ -88,10 +87,7 @@ def group_data(group: Group, anchor: str) -> dict[str, Any]:
         "series": series,
         "anchor": compared.anchor(anchor),
         "bd": {
-            metric: {
-                a: {t: rounded({**vars(cell.figures), "pictures": cell.n_pictures}) for t, cell in row.items()}
-                for a, row in table.items()
-            }
+            metric: {a: {t: rounded(cell) for t, cell in row.items()} for a, row in table.items()}
             for metric, table in bd.items()
         },
         "failures": [[f.spec, f.picture, f.error] for f in group.failures],
@@ -99,21 +95,22 @@ def group_data(group: Group, anchor: str) -> dict[str, Any]:
     }
 
 
-def rounded(cell: Mapping[str, Any]) -> dict[str, Any]:
+def rounded(cell: Cell) -> dict[str, object]:
     """A cell of the Bjontegaard table under the names that the script knows."""
-    names = {
-        "rate_percent": "rate",
-        "low": "low",
-        "high": "high",
-        "gain": "gain",
-        "rate_low": "from",
-        "rate_high": "to",
+    found = cell.figures
+    return {
+        "rate": short(found.rate_percent),
+        "low": short(found.low),
+        "high": short(found.high),
+        "gain": short(found.gain),
+        "from": short(found.rate_low),
+        "to": short(found.rate_high),
+        "pictures": cell.n_pictures,
+        "reason": found.reason,
     }
-    found = {new: short(cell[old]) for old, new in names.items()}
-    return found | {"pictures": cell["pictures"], "reason": cell["reason"]}
 
 
-def series_data(series: Series, index: int, places: Mapping[str, int]) -> dict[str, Any]:
+def series_data(series: Series, index: int, places: Mapping[str, int]) -> dict[str, object]:
     points = []
     for point in series.points:
         rows: list[list[float | None] | None] = [None] * len(places)
@@ -132,7 +129,7 @@ def series_data(series: Series, index: int, places: Mapping[str, int]) -> dict[s
     }
 
 
-def reference_data(reference: Reference, index: int) -> dict[str, Any]:
+def reference_data(reference: Reference, index: int) -> dict[str, object]:
     points = [
         {"setting": "", "bpp": p["bpp"], "figures": {m: p[m] for m in METRICS if m in p}} for p in reference.points
     ]
@@ -165,7 +162,7 @@ def short(value: float | None) -> float | None:
     return int(value) if value == int(value) else float(f"{value:.{SIGNIFICANT}g}")
 
 
-def assemble(page: Page, data: Mapping[str, Any], gallery: Sequence[Entry]) -> str:
+def assemble(page: Page, data: Mapping[str, object], gallery: Sequence[Entry]) -> str:
     style, script = asset("page.css"), asset("chart.js") + asset("page.js")
     blocks = [data_block("data", data)] + [data_block(f"gallery-{i}", e.as_dict()) for i, e in enumerate(gallery)]
     policy = (
