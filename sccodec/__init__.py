@@ -6,7 +6,7 @@ back. `edit(data, texture_from, labels)` gives a file other textures.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sccodec.api import decode, edit, encode, info
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 __all__ = ["Info", "Options", "__version__", "decode", "edit", "encode", "info"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     # Imported at first use: `import sccodec` stays free of numpy, and of what encode and decode need.
     if name in __all__:
         from sccodec import api
