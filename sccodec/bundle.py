@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sccodec.engine import MatrixProduct, Network, Runner, Settings, TorchNetwork
+from sccodec.engine import MatrixProduct, Network, Runner, Settings, TorchNetwork, graph_constants
 from sccodec.errors import ModelMismatch, ModelNotFound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import nn
 
 TAG_BYTES = 4
 NAME = re.compile(r"([a-z0-9_]+)-([a-z0-9_]+)-([0-9a-f]{8})\.safetensors")
@@ -192,19 +193,35 @@ class Bundle:
         """The product of float64 matrices, for integer networks; on the CPU, whatever the device."""
         return MatrixProduct(self._settings)
 
+    def weights(self, network: str) -> dict[str, NDArray[Any]]:
+        """The weights of a network, by the names that they have in it."""
+        return {n.removeprefix(f"{network}."): v for n, v in self.arrays(f"{network}.").items()}
+
     def network(self, name: str, *, blocked: bool = False) -> Runner:
         """A network, loaded on first use; ModelMismatch where the file has none of that name. blocked: see Network.
 
-        On the CPU it is the file's graph. On another device it is torch's: ``build(name, config)`` of
-        sccodec/codecs/<codec>/networks.py gives the module, whose state_dict has the names of the file's weights.
+        On the CPU it is the file's graph; on another device it is
+        the torch module that the codec defines.
         """
-        if name not in self._networks:
-            graph = self.array(GRAPH + name)
-            weights = {n.removeprefix(f"{name}."): v for n, v in self.arrays(f"{name}.").items()}
-            if self._settings.device == "cpu":
-                self._networks[name] = Network(graph.tobytes(), weights, self._settings, blocked=blocked)
+        on_cpu = self._settings.device == "cpu"
+        key = name
+        if key not in self._networks:
+            graph, weights = self.array(GRAPH + name).tobytes(), self.weights(name)
+            if on_cpu:
+                self._networks[key] = Network(graph, weights, self._settings, blocked=blocked)
             else:
-                definitions = importlib.import_module(f"sccodec.codecs.{self.codec}.networks")
-                module = definitions.build(name, self.config)
-                self._networks[name] = TorchNetwork(module, weights, self._settings.device)
-        return self._networks[name]
+                module = self._definition(name)
+                self._networks[key] = TorchNetwork(module, weights, self._settings.device, graph_constants(graph))
+        return self._networks[key]
+
+    def _definition(self, name: str) -> nn.Module:
+        """What ``build(name, config)`` of sccodec.codecs.<codec>.networks gives, for every network of a model file.
+
+        The module's state_dict has the names of the file's weights. Raises ModelMismatch where there is none.
+        """
+        definitions = importlib.import_module(f"sccodec.codecs.{self.codec}.networks")
+        try:
+            module: nn.Module = definitions.build(name, self.config)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelMismatch(f"{self.path} does not say how to build {name} in torch: {error}") from error
+        return module

@@ -1,7 +1,7 @@
 """Run a network of a model file on arrays: ONNX Runtime on the CPU, torch on a GPU; float32 arithmetic.
 
 A network is an ONNX graph without weights and the weights beside it, by name; for a GPU the same weights go into the
-torch module of ``sccodec.networks``. What the networks compute shapes pixels only: nothing that selects a probability
+torch module that the codec defines. What the networks compute shapes pixels only: nothing that selects a probability
 may come from here, because float results differ between versions and machines.
 """
 
@@ -11,7 +11,7 @@ import importlib.util
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,7 +22,8 @@ from sccodec.errors import BadInput, CodecUnavailable, ModelMismatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import nn
+    from onnxruntime import SessionOptions
+    from torch import Tensor, nn
 
 # More threads than this gain nothing on pictures of ordinary size.
 MAX_THREADS = 8
@@ -152,7 +153,7 @@ class Network:
         return outputs
 
 
-def session_options(settings: Settings, *, blocked: bool = False) -> Any:
+def session_options(settings: Settings, *, blocked: bool = False) -> SessionOptions:
     """ONNX Runtime's options for a session."""
     import onnxruntime as ort
 
@@ -198,17 +199,26 @@ class MatrixProduct:
 class TorchNetwork:
     """A torch module with a model file's weights, on any device of torch; ``run`` is that of ``Network``.
 
-    module: its state_dict has the names of the weights, no more and no fewer (constants are no part of it: buffers with
-    persistent=False), but for biases that are all zero, which no graph keeps; its forward takes the graph's inputs by
-    name and gives a tensor or several. weights: float16 or float32. Arithmetic is that of float32 (no TF32) and the
-    same each time. Raises ModelMismatch where module and weights do not fit together.
+    module: its state_dict has the names of the weights, and of what the exporter leaves out of them (``_left_out``);
+    constants are no part of it: buffers with persistent=False. Its forward takes the graph's inputs by name and gives a
+    tensor or several. weights: float16 or float32. constants: see ``graph_constants``. Arithmetic is that of float32
+    (no TF32) and the same each time. Raises ModelMismatch where module and weights do not fit together.
     """
 
-    def __init__(self, module: nn.Module, weights: Mapping[str, NDArray[Any]], device: str) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        weights: Mapping[str, NDArray[Any]],
+        device: str,
+        constants: Sequence[NDArray[np.float32]] = (),
+    ) -> None:
         import torch
 
-        state = {name: torch.zeros_like(v) for name, v in module.state_dict().items() if name.endswith(".bias")}
-        state |= {name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()}
+        values: dict[str, NDArray[Any]] = dict(weights)
+        for name, parameter in module.state_dict().items():
+            if name not in weights:
+                values |= _left_out(name, tuple(parameter.shape), weights, constants)
+        state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()}
         try:
             module.load_state_dict(state)
         except RuntimeError as error:
@@ -233,12 +243,75 @@ class TorchNetwork:
         except torch.cuda.OutOfMemoryError as error:
             raise MemoryError(f"out of memory on {self.device}") from error
 
-    def _tensor(self, value: NDArray[Any]) -> Any:
+    def _tensor(self, value: NDArray[Any]) -> Tensor:
         import torch
 
         if not value.flags.writeable:
             value = value.copy()  # torch warns of memory that it may not write to
         return torch.from_numpy(value).to(self.device)
+
+
+def _left_out(
+    name: str, shape: tuple[int, ...], weights: Mapping[str, NDArray[Any]], constants: Sequence[NDArray[np.float32]]
+) -> dict[str, NDArray[Any]]:
+    """The value of a parameter that is not among the weights, by its name; empty where it is not known.
+
+    The exporter drops biases that are all zero, makes constants of what is only brought to another shape, and keeps one
+    of several parameters that are equal.
+    """
+    if name.endswith(".bias"):
+        return {name: np.zeros(shape, np.float32)}
+    last = name.rpartition(".")[2]
+    found = [c.reshape(shape) for c in constants if c.size == np.prod(shape)]
+    found = found or [v for k, v in weights.items() if k.rpartition(".")[2] == last and v.shape == shape]
+    return {name: found[0]} if len(found) == 1 else {}
+
+
+def graph_constants(graph: bytes) -> list[NDArray[np.float32]]:
+    """The float32 arrays that a graph itself holds, in its order.
+
+    The exporter computes beforehand what takes no input, so that a parameter that is only brought to another shape
+    becomes a constant of that shape, under another name.
+    """
+    found = []
+    for tensor in _parts(_parts(graph, GRAPH_OF_MODEL)[0], INITIALIZERS_OF_GRAPH):
+        raw = _parts(tensor, RAW_DATA_OF_TENSOR)
+        if raw and (DATA_TYPE_OF_TENSOR, FLOAT32) in _fields(tensor):
+            found.append(np.frombuffer(raw[0], "<f4").astype(np.float32))
+    return found
+
+
+# Numbers of ONNX's protocol buffers.
+GRAPH_OF_MODEL, INITIALIZERS_OF_GRAPH, DATA_TYPE_OF_TENSOR, RAW_DATA_OF_TENSOR, FLOAT32 = 7, 5, 2, 9, 1
+
+
+def _parts(message: bytes, number: int) -> list[bytes]:
+    """The values of a field that is a message or bytes."""
+    return [value for field, value in _fields(message) if field == number and isinstance(value, bytes)]
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Number and value of each field of a message in the format of protocol buffers."""
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            value |= (byte & 127) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        number, kind = divmod(varint(), 8)
+        if kind == 0:
+            yield number, varint()
+        else:
+            length = {1: 8, 5: 4}.get(kind) or varint()
+            yield number, message[at : at + length]
+            at += length
 
 
 @contextmanager

@@ -11,14 +11,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
-import tiny  # noqa: E402
 from torch import nn  # noqa: E402
 
+from sccodec.codecs.conceptual.networks.priors import TextureHyperAnalysis  # noqa: E402
 from sccodec.codecs.conceptual.planes import coordinates, noise  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import export  # noqa: E402
 from sccodec.training.conceptual import export_faces  # noqa: E402
+from tests import tiny  # noqa: E402
 
 CONFIG = replace(tiny.CONFIG, classes=19, parents=((),) * 19)
 SIZES = [(64, 96), (256, 256), (520, 776)]
@@ -64,7 +65,7 @@ def test_a_graph_computes_what_torch_does(
     networks, tensors = made
     module = networks["texture_prior"] if name == "hyper_analysis" else networks[name]
     if name == "hyper_analysis":
-        module = export_faces.HyperAnalysis(module)
+        module = TextureHyperAnalysis(module)
     given = inputs(*size, labels)[name]
     with torch.no_grad():
         expected = export.prepare(module)(**{k: torch.from_numpy(v) for k, v in given.items()})

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sccodec.networks.backbone import Backbone
+from sccodec.networks.folding import fold_batch_norms
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,10 @@ class Segmenter(nn.Module):
 def upsample(x: Tensor, like: Tensor) -> Tensor:
     """Bilinear, to the height and width of another tensor."""
     return nn.functional.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def folded_segmenter(classes: int) -> nn.Module:
+    """A segmenter as model files hold it, batch norms folded, with untrained weights."""
+    segmenter = Segmenter(SegmenterConfig(classes)).eval()
+    fold_batch_norms(segmenter)
+    return segmenter

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from sccodec.codecs.hyperprior.coding import GROUPS
 from sccodec.entropy.tables import SCALE_RANGE, scale_ratio
+from sccodec.networks.configuration import configured
 
 PATCH = 8
 """Pixels of a patch, which becomes one position of the first feature map."""
@@ -337,9 +338,7 @@ class Decode(nn.Module):
 
 def build(name: str, config: Mapping[str, Any]) -> nn.Module:
     """A network of a model file by its name there, with untrained weights, for the engine that runs torch."""
-    known = {f.name for f in fields(HyperpriorConfig)}
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if k in known}
-    chosen = HyperpriorConfig(**values)
+    chosen = configured(HyperpriorConfig, config)
     if name == "analysis":
         return Encode(Analysis(chosen, Block))
     if name == "synthesis":

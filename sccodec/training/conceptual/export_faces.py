@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.faces import BITSTREAM, DETAIL_STRIDE
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
-from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TextureHyperAnalysis, TexturePrior
 from sccodec.codecs.conceptual.planes import coordinates, noise
 from sccodec.codecs.conceptual.priors import (
     DETAIL_INPUT_BITS,
@@ -135,18 +135,6 @@ def integer_texture(
     return quantise(as_arrays(prior.layers()), np.concatenate(rows), TEXTURE_INPUT_BITS, OUTPUT_BITS)
 
 
-class HyperAnalysis(nn.Module):
-    """Textures and one-hot labels as rows [n, textures + classes] -> z [n, hyper]."""
-
-    def __init__(self, prior: TexturePrior) -> None:
-        super().__init__()
-        self.analysis = prior.analysis
-
-    def forward(self, rows: Tensor) -> Tensor:
-        z: Tensor = self.analysis(rows)
-        return z
-
-
 def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[str, NDArray[Any]]:
     """All networks that encode and decode run, as weightless graphs and float16 weights."""
     prior = networks["texture_prior"]
@@ -195,7 +183,7 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
 def rows_job(name: str, prior: TexturePrior) -> Job:
     """The textures' hyper-analysis, under a name."""
     rows = torch.rand(5, prior.config.textures + prior.config.classes)
-    return Job(name, HyperAnalysis(prior).eval(), {"rows": rows}, {"rows": {0: "regions"}}, ("z",))
+    return Job(name, TextureHyperAnalysis(prior).eval(), {"rows": rows}, {"rows": {0: "regions"}}, ("z",))
 
 
 def write(

@@ -14,7 +14,7 @@ the picture, so that tiles with a margin paint what the whole would.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Modulated, smooth_start
-from sccodec.codecs.hyperprior.networks import Analysis, Block, HyperpriorConfig, ScaledBlock, Synthesis
+from sccodec.codecs.hyperprior.networks import Analysis, HyperpriorConfig, ScaledBlock, Synthesis
+from sccodec.networks.configuration import configured
 
 MAP_STRIDE = 16
 """Pixels of a position of the latents, and of a sample of the finest label map."""
@@ -63,15 +64,8 @@ class PhotographsConfig:
     @staticmethod
     def from_dict(config: Mapping[str, Any]) -> PhotographsConfig:
         """From what ``as_dict`` gave, also after JSON has made lists of tuples."""
-
-        def known(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-            names = {f.name for f in fields(kind)}
-            return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
-
-        return PhotographsConfig(
-            **known(PhotographsConfig, config)
-            | {"coarse": HyperpriorConfig(**known(HyperpriorConfig, config["coarse"]))}
-        )
+        coarse = configured(HyperpriorConfig, config["coarse"])
+        return configured(PhotographsConfig, {**config, "coarse": coarse})
 
 
 class TextureFeatures(nn.Module):
@@ -197,16 +191,6 @@ class PhotographsGenerator(nn.Module):
         h = self.synthesis.features((y_hat * step).permute(0, 3, 1, 2), factor[None, :, None, None])
         x: Tensor = self.synthesis.picture(h) + self.painter(h, textures, labels, index, noise4, noise2, noise1)
         return (x * 255).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-
-
-def build(name: str, config: Mapping[str, Any]) -> nn.Module:
-    """A network of a model file by its name there, with untrained weights, for the engine that runs torch."""
-    chosen = PhotographsConfig.from_dict(config)
-    if name == "analysis":
-        return PhotographsAnalysis(Analysis(chosen.coarse, Block), TextureFeatures(chosen))
-    if name == "generator":
-        return PhotographsGenerator(Synthesis(chosen.coarse, Block), Painter(chosen))
-    raise ValueError(f"a conceptual model for any photograph has no network {name}")
 
 
 def scales_of(blocks: nn.ModuleList) -> Tensor:

@@ -92,6 +92,18 @@ class TexturePrior(nn.Module):
         return [(bias.new_zeros(len(bias), self.config.classes + self.config.textures), bias)]
 
 
+class TextureHyperAnalysis(nn.Module):
+    """h_a of textures as a writer runs it: rows [n, textures + classes], labels one-hot -> z [n, hyper]."""
+
+    def __init__(self, prior: TexturePrior) -> None:
+        super().__init__()
+        self.analysis = prior.analysis
+
+    def forward(self, rows: Tensor) -> Tensor:
+        z: Tensor = self.analysis(rows)
+        return z
+
+
 class DetailPrior(nn.Module):
     """Distribution of the detail layer in each cell, from the labels and textures it covers and its position.
 
