@@ -154,7 +154,7 @@ class Bundle:
         self.codec = model.codec
         self.variant = model.variant
         self._settings = settings
-        self._networks: dict[str, Runner] = {}
+        self._networks: dict[tuple[str, bool], Runner] = {}
         with model.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").digest()
         if digest[:TAG_BYTES] != model.tag:
@@ -200,11 +200,11 @@ class Bundle:
     def network(self, name: str, *, blocked: bool = False) -> Runner:
         """A network, loaded on first use; ModelMismatch where the file has none of that name. blocked: see Network.
 
-        On the CPU it is the file's graph; on another device it is
+        On the CPU it is the file's graph, loaded for each of the two layouts that is asked for; on another device it is
         the torch module that the codec defines.
         """
         on_cpu = self._settings.device == "cpu"
-        key = name
+        key = (name, blocked and on_cpu)
         if key not in self._networks:
             graph, weights = self.array(GRAPH + name).tobytes(), self.weights(name)
             if on_cpu:

@@ -79,6 +79,17 @@ def test_a_model_is_found_by_tag_and_holds_what_was_written(models: Path) -> Non
     assert bundle.find(tag_of(path)) is found
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_each_caller_gets_the_layout_that_it_asks_for(models: Path, *, first: bool) -> None:
+    """Whoever asked first, and for whichever."""
+    found = bundle.find(tag_of(write(models)))
+    loaded = {blocked: found.network("adding", blocked=blocked) for blocked in (first, not first)}
+    levels = {blocked: network.session.get_session_options() for blocked, network in loaded.items()}
+    assert levels[True].graph_optimization_level.name == "ORT_ENABLE_ALL"
+    assert levels[False].graph_optimization_level.name == "ORT_ENABLE_EXTENDED"
+    assert all(found.network("adding", blocked=blocked) is network for blocked, network in loaded.items())
+
+
 def test_what_a_model_lacks_is_named(models: Path) -> None:
     found = bundle.find(tag_of(write(models)))
     with pytest.raises(ModelMismatch, match=r"graph\.other"):
