@@ -8,17 +8,28 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sccodec
+from sccodec import bundle, container
+
 torch = pytest.importorskip("torch")
 
 from safetensors.torch import save_file  # noqa: E402
 
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator  # noqa: E402
-from sccodec.codecs.conceptual.networks.photographs import PhotographsConfig  # noqa: E402
-from sccodec.codecs.hyperprior.networks import ANCHORS  # noqa: E402
+from sccodec.codecs.conceptual.networks.photographs import (  # noqa: E402
+    PhotographsAnalysis,
+    PhotographsConfig,
+    PhotographsGenerator,
+)
+from sccodec.codecs.conceptual.networks.priors import TextureHyperAnalysis  # noqa: E402
+from sccodec.codecs.conceptual.photographs import PhotographsModel  # noqa: E402
+from sccodec.codecs.hyperprior.networks import ANCHORS, fold  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.training import state  # noqa: E402
+from sccodec.training.labels import float_bits  # noqa: E402
 from sccodec.training.recipes import conceptual_general as recipe  # noqa: E402
-from tests import tiny_hyperprior  # noqa: E402
+from tests import tiny_hyperprior, tiny_photographs  # noqa: E402
+from tests.decode_golden import GOLDEN  # noqa: E402
 
 CONFIG = PhotographsConfig(
     5, 6, 2, style=8, widths=(12, 8, 8), inner=(8, 8, 8), blocks=(1, 1, 1), coarse=tiny_hyperprior.SLICED
@@ -66,6 +77,60 @@ def test_crops_of_a_pair_share_their_textures_and_pairs_do_not(modules: dict[str
         second = recipe.code(modules, changed, maps, q, kept).pictures
     assert not torch.equal(first[0], second[0])
     assert torch.equal(first[2:], second[2:])
+
+
+@pytest.fixture(scope="module")
+def file_and_networks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder with a model file, and the networks that it was made of; graphs are those of the golden model file."""
+    pytest.importorskip("onnx")
+    from sccodec.training.conceptual import export_photographs
+
+    networks: dict[str, Any] = {}
+
+    def stored(made: dict[str, Any], config: PhotographsConfig) -> dict[str, np.ndarray]:
+        """What ``export_photographs.graphs`` gives; exporting takes far longer."""
+        networks.update(made)
+        modules = {
+            "segmenter": made["segmenter"],
+            "analysis": PhotographsAnalysis(fold(made["analysis"]), made["texture_features"]),
+            "generator": PhotographsGenerator(fold(made["synthesis"]), made["painter"]),
+            "hyper_analysis": made["hyper_analysis"],
+            "texture_hyper_analysis": TextureHyperAnalysis(made["texture_prior"]),
+        }
+        golden = bundle.open_model(next(m for m in bundle.list_folder(GOLDEN) if m.variant == "tiny_general"))
+        states = {name: module.state_dict() for name, module in modules.items()}
+        weights = {f"{n}.{k}": states[n][k].half().numpy() for n in states for k in golden.weights(n)}
+        return golden.arrays(bundle.GRAPH) | weights
+
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export_photographs, "graphs", stored)
+        tiny_photographs.write_model(folder)
+    return folder, networks
+
+
+@pytest.mark.parametrize(("seed", "level"), [(1, 0), (1, 115), (2, 180), (3, 255)])
+def test_a_file_is_within_1_percent_and_64_bits_of_the_estimate(
+    file_and_networks: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, seed: int, level: int
+) -> None:
+    """Of what training counts of the same picture with the same map: labels, textures and coarse layer."""
+    folder, made = file_and_networks
+    monkeypatch.setenv("SCCODEC_MODELS", str(folder))
+    picture = tiny_hyperprior.pictures(1, 256, 192, seed=seed)[0]
+    quality = 100 * level / 255
+    file = container.parse(sccodec.encode(picture, "conceptual:tiny_general", quality))
+    got = PhotographsModel(bundle.default("conceptual", "tiny_general")).read(file)
+    assert len(got.found.labels) > 1
+
+    pair = torch.from_numpy(picture)[None].permute(0, 3, 1, 2).float().repeat(2, 1, 1, 1) / 255
+    kept = torch.full((2,), float(level > 0))
+    with torch.no_grad():
+        decoded = recipe.code(made, pair, got.labels[None].repeat(2, 0), torch.full((2,), quality), kept)
+        labels = float_bits(made["label_context"], got.labels)
+    coarse, textures = float(decoded.coarse_bits[0]), float(decoded.texture_bits[0])
+    estimate = labels + textures + coarse + 8  # and the check symbol
+    assert abs(8 * len(file.payload) - estimate) <= 0.01 * estimate + 64
+    assert abs(textures - got.bits["hyper"] - got.bits["textures"]) <= 8  # of some 50
 
 
 def test_without_the_coarse_layer_pictures_cost_and_know_none_of_it(modules: dict[str, Any]) -> None:

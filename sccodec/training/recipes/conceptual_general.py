@@ -31,6 +31,7 @@ from sccodec.codecs.conceptual.networks.photographs import (
 )
 from sccodec.codecs.conceptual.networks.priors import TexturePrior
 from sccodec.codecs.conceptual.planes import noise
+from sccodec.codecs.conceptual.textures import traverse_textures
 from sccodec.codecs.hyperprior.coding import traverse
 from sccodec.codecs.hyperprior.networks import ANCHORS, Analysis, Distributions, Gains, HyperAnalysis, Synthesis
 from sccodec.errors import BadInput
@@ -125,9 +126,8 @@ def code(modules: Mapping[str, Any], images: Tensor, maps: NDArray[Any], q: Tens
     textures = pool(stacked, found)
     priors = FloatPriors(prior, None, torch.zeros(b // PAIR, device=q.device), found)
     estimator = Estimator(modules["texture_entropy"])
-    z = estimator.factorized("hyper", prior.analyse(textures, priors.labels), len(found.labels))
-    mean, row = priors.texture(z, slice(None), found.parents, [])
-    t_hat = priors.textures(estimator.gaussian("textures", textures / priors.step(priors.picture)[1], mean, row))
+    z, t = prior.analyse(textures, priors.labels), textures / priors.step(priors.picture)[1]
+    t_hat = priors.textures(traverse_textures(estimator, priors, found, z, t))
     owners = {"hyper": priors.picture, "textures": priors.picture}
     texture_bits = torch.stack(list(estimator.by_picture(estimator.bits, owners, b // PAIR).values())).sum(0)
 
@@ -342,7 +342,7 @@ def export(checkpoints: list[Path], out: Path, data: Path | None, config: Photog
     data: the training photographs, which calibrate the integer networks. Raises BadInput where it is None, or where a
     network is in none of the checkpoints.
     """
-    from sccodec.training.conceptual import export_photographs
+    from sccodec.training.conceptual import export_photographs  # onnx is needed by exporting alone
 
     if data is None:
         raise BadInput("exporting conceptual-general needs --data, the photographs it was trained on")
