@@ -16,7 +16,7 @@ Writer makes.
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from constriction import stream
@@ -26,6 +26,23 @@ from sccodec.entropy.tables import FREQUENCY_BITS, Table
 from sccodec.errors import BadInput, Corrupt, Desync
 
 Int32 = NDArray[np.int32]
+Distribution = object
+"""constriction's distribution, or family of them: made by it, and handed back to it."""
+
+
+class RangeEncoder(Protocol):
+    """What is used of constriction's encoder: the package states no types."""
+
+    def encode(self, symbols: Int32, model: Distribution, *parameters: NDArray[np.float64]) -> None: ...
+
+    def num_words(self) -> int: ...
+
+    def pos(self) -> tuple[int, tuple[int, int]]:
+        """Words so far; the low end of the interval modulo 2^64, and its width."""
+        ...
+
+    def get_compressed(self) -> NDArray[np.uint32]: ...
+
 
 # An escaped value lies less than 2^21 outside its table: more bits in a damaged stream cannot be meant.
 ESCAPE_BITS = 20
@@ -48,7 +65,7 @@ class Coder:
     def __init__(self) -> None:
         self.bits: dict[str, float] = {}
         self._digest = 0
-        self._encoder = stream.queue.RangeEncoder()
+        self._encoder: RangeEncoder = stream.queue.RangeEncoder()
 
     def symbols(self, section: str, values: ArrayLike | None, rows: ArrayLike, table: Table) -> Int32:
         """Code int values [n], element i by row ``rows[i]`` of the table; gives int32 [n].
@@ -174,7 +191,7 @@ class Coder:
         self._digest = zlib.crc32(result.astype("<i4").tobytes(), self._digest)
         return result
 
-    def _code(self, values: Int32 | None, distribution: Any, parameters: int | NDArray[np.float64]) -> Int32:
+    def _code(self, values: Int32 | None, distribution: Distribution, parameters: int | NDArray[np.float64]) -> Int32:
         """Code symbols with one distribution (parameters: their number) or a family (parameters: [n, K])."""
         raise NotImplementedError
 
@@ -182,7 +199,7 @@ class Coder:
 class Writer(Coder):
     """Codes values into bytes."""
 
-    def _code(self, values: Int32 | None, distribution: Any, parameters: int | NDArray[np.float64]) -> Int32:
+    def _code(self, values: Int32 | None, distribution: Distribution, parameters: int | NDArray[np.float64]) -> Int32:
         assert values is not None, "a Writer is given the values"
         encode(self._encoder, values, distribution, parameters)
         return values
@@ -202,7 +219,7 @@ class Reader(Coder):
         self._decoder = stream.queue.RangeDecoder(words)
         self._most_words = len(words) + MOST_ZERO_WORDS
 
-    def _code(self, values: Int32 | None, distribution: Any, parameters: int | NDArray[np.float64]) -> Int32:
+    def _code(self, values: Int32 | None, distribution: Distribution, parameters: int | NDArray[np.float64]) -> Int32:
         # constriction reports impossible bytes by AssertionError, and might panic: all of it means a damaged
         # file.
         try:
@@ -222,14 +239,16 @@ class Reader(Coder):
             raise Corrupt("the coded data is damaged: it does not end where its symbols do")
 
 
-def encode(encoder: Any, values: Int32, distribution: Any, parameters: int | NDArray[np.float64]) -> None:
+def encode(
+    encoder: RangeEncoder, values: Int32, distribution: Distribution, parameters: int | NDArray[np.float64]
+) -> None:
     if isinstance(parameters, int):
         encoder.encode(values, distribution)
     else:
         encoder.encode(values, distribution, parameters)
 
 
-def shortest(encoder: Any) -> bytes:
+def shortest(encoder: RangeEncoder) -> bytes:
     """The shortest byte string whose number, followed by zeros, lies in the coder's [low, low + width).
 
     constriction's own words hold one such number, padded to 32 bits; the coder's position gives the

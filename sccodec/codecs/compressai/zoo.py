@@ -14,12 +14,14 @@ import hashlib
 import io
 import threading
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor, nn
 
 from sccodec.codecs.compressai.imports import import_compressai
 from sccodec.errors import CodecUnavailable, Corrupt, ModelMismatch, ModelNotFound
@@ -30,6 +32,31 @@ _LARGEST_SYMBOL = 2**24  # float32 is exact up to here
 _LEAST_STATE = 2**31  # of the range coder between two symbols
 
 Strings = list[bytes]
+
+
+class Coded(TypedDict):
+    """strings: of y, or of y and z, a list of one picture's each; shape: of the deepest latents."""
+
+    strings: list[list[bytes]]
+    shape: tuple[int, int]
+
+
+class Network(Protocol):
+    """What is used of the package's models, which state no types. level: s, of the variable-rate models."""
+
+    N: int
+    M: int
+    Gain: Tensor
+
+    def compress(self, x: Tensor, **level: int) -> Coded: ...
+
+    def decompress(self, strings: list[list[bytes]], shape: tuple[int, int], **level: int) -> dict[str, Tensor]: ...
+
+    def update(self, *, force: bool, scale: Tensor) -> bool: ...
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def modules(self) -> Iterator[nn.Module]: ...
 
 
 def load(model: str, quality: int, metric: str, checkpoint: Path | None) -> ZooModel:
@@ -127,7 +154,7 @@ class ZooModel:
         self.stride = 16 if len(self._models) == 1 else 64
         """Both sides of a picture must be multiples of it, in pixels."""
 
-    def _build(self, model: str, state: dict[str, Any]) -> Any:
+    def _build(self, model: str, state: dict[str, Any]) -> Network:
         from compressai.models import get_scale_table
         from compressai.registry import MODELS
         from compressai.zoo.pretrained import load_pretrained
@@ -144,7 +171,8 @@ class ZooModel:
             scaled = any(name.startswith("gayn2zqstep.") for name in state)
             network = MODELS[model].from_state_dict(state, vr_entbttlnck=scaled)
             network.gaussian_conditional.update_scale_table(get_scale_table())
-        return network.eval()
+        ready: Network = network.eval()
+        return ready
 
     def compress(self, picture: npt.NDArray[np.uint8]) -> tuple[Strings, int]:
         """Strings [y] or [y, z] of uint8 [H, W, 3], sides multiples of the stride, and the symbols' CRC-32."""
@@ -197,7 +225,7 @@ class Symbols:
         """Count what passes through "quantize" (to symbols, writing) or "dequantize" (reading) from now on."""
         self._verb, self.crc = verb, 0
 
-    def watch(self, entropy_model: Any) -> None:
+    def watch(self, entropy_model: nn.Module) -> None:
         """Have the model's methods report; the variable-rate models have two of each."""
         for suffix in ("", "_variable"):
             if hasattr(entropy_model, "quantize" + suffix):
@@ -206,7 +234,9 @@ class Symbols:
                 setattr(entropy_model, "quantize" + suffix, functools.partial(self._quantize, quantize))
                 setattr(entropy_model, "dequantize" + suffix, functools.partial(self._dequantize, dequantize))
 
-    def _quantize(self, quantize: Any, inputs: Any, mode: str, *args: Any, **kwargs: Any) -> Any:
+    def _quantize(
+        self, quantize: Callable[..., Tensor], inputs: Tensor, mode: str, *args: object, **kwargs: object
+    ) -> Tensor:
         symbols = quantize(inputs, mode, *args, **kwargs)
         if self._verb == "quantize" and mode == "symbols":
             if float(symbols.float().abs().max()) > _LARGEST_SYMBOL:
@@ -214,13 +244,15 @@ class Symbols:
             self._add(symbols)
         return symbols
 
-    def _dequantize(self, dequantize: Any, symbols: Any, *args: Any, **kwargs: Any) -> Any:
+    def _dequantize(
+        self, dequantize: Callable[..., Tensor], symbols: Tensor, *args: object, **kwargs: object
+    ) -> Tensor:
         if self._verb == "dequantize":
             self._add(symbols)
         return dequantize(symbols, *args, **kwargs)
 
-    def _add(self, symbols: Any) -> None:
-        self.crc = zlib.crc32(symbols.to(torch.int32).contiguous().numpy(), self.crc)
+    def _add(self, symbols: Tensor) -> None:
+        self.crc = zlib.crc32(symbols.to(torch.int32).contiguous().numpy().data, self.crc)
 
 
 def followed_by_zeros(string: bytes, n_symbols: int) -> bytes:
@@ -236,7 +268,7 @@ def followed_by_zeros(string: bytes, n_symbols: int) -> bytes:
     return string + bytes(4 * n_symbols + 16 * len(string) + 2**16)
 
 
-def tables_are_sound(cdf: Any, lengths: Any, offsets: Any) -> bool:
+def tables_are_sound(cdf: Tensor, lengths: Tensor, offsets: Tensor) -> bool:
     """Whether the package's coder can use int tables [rows, columns]: each row rises from 0 to 2^16 in its length."""
     if cdf.ndim != 2 or not len(cdf) or lengths.shape != (len(cdf),) or offsets.shape != (len(cdf),):
         return False

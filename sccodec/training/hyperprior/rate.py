@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -125,16 +125,18 @@ class FactorizedEstimator(GridEstimator):
         return round_through(y)
 
 
-def learned_likelihood(bottleneck: Any, y: Tensor, step: Tensor) -> Tensor:
-    """Probability of the bins of width 1 about y [B, C, h, w], in steps, under densities of the values y * step.
+class Densities(Protocol):
+    """compressai's EntropyBottleneck, or what has its cumulative function: logits of x [C, 1, n]."""
 
-    bottleneck: compressai's EntropyBottleneck, or what has its cumulative function.
-    """
+    def _logits_cumulative(self, x: Tensor, *, stop_gradient: bool) -> Tensor: ...
+
+
+def learned_likelihood(bottleneck: Densities, y: Tensor, step: Tensor) -> Tensor:
+    """Probability of the bins of width 1 about y [B, C, h, w], in steps, under densities of the values y * step."""
 
     def logits(x: Tensor) -> Tensor:
         columns = (x * step).transpose(0, 1).flatten(1).unsqueeze(1)
-        found: Tensor = bottleneck._logits_cumulative(columns, stop_gradient=False)
-        return found
+        return bottleneck._logits_cumulative(columns, stop_gradient=False)
 
     lower, upper = logits(y - 0.5), logits(y + 0.5)
     # On the side where the sigmoid resolves small differences; either will do where they lie evenly about zero.
