@@ -26,8 +26,9 @@ from sccodec.bundle import NAME, TAG_BYTES, read_defaults
 from sccodec.networks.folding import fold_batch_norms
 from sccodec.training.state import read_checkpoint
 
-# Opset 18 and IR 8 are read by ONNX Runtime 1.14 and later.
 LICENCE = "LicenseRef-sccodec-models: research and other non-commercial use"
+"""Of the weights: models/LICENSE."""
+# Opset 18 and IR 8 are read by ONNX Runtime 1.14 and later.
 OPSET = 18
 IR_VERSION = 8
 # Constants of more elements than this must be parameters, so that every weight is stored once, by name.

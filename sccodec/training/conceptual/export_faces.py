@@ -16,24 +16,23 @@ from torch import Tensor, nn
 from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.faces import BITSTREAM, DETAIL_STRIDE
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
-from sccodec.codecs.conceptual.networks.priors import DetailPrior, TextureHyperAnalysis, TexturePrior
+from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.codecs.conceptual.planes import coordinates, noise
 from sccodec.codecs.conceptual.priors import (
     DETAIL_INPUT_BITS,
-    LATENT_BITS,
     OUTPUT_BITS,
-    TEXTURE_INPUT_BITS,
     PriorModel,
     detail_inputs,
-    texture_inputs,
 )
 from sccodec.codecs.conceptual.textures import pool
 from sccodec.entropy import tables
-from sccodec.entropy.integer import IntegerNetwork, quantise
+from sccodec.entropy.integer import quantise
 from sccodec.errors import BadInput
 from sccodec.networks.labels import LabelContext, from_state, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training import export
+from sccodec.training.conceptual.export_textures import as_arrays, in_fixed_point, integer_texture, rows_job
+from sccodec.training.estimator import EntropyModels
 from sccodec.training.export import Job, write_bundle
 from sccodec.training.state import read_checkpoint
 
@@ -45,8 +44,6 @@ def load_networks(checkpoints: Sequence[Path], config: ConceptualConfig) -> dict
 
     Raises BadInput where one of them is in no checkpoint.
     """
-    from sccodec.training.estimator import EntropyModels
-
     weights: dict[str, Mapping[str, Tensor]] = {}
     for path in checkpoints:
         weights |= read_checkpoint(path)["average"]
@@ -67,10 +64,6 @@ def load_networks(checkpoints: Sequence[Path], config: ConceptualConfig) -> dict
     for network in networks.values():
         network.eval().requires_grad_(requires_grad=False)
     return networks
-
-
-def as_arrays(layers: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    return [(weight.detach().double().numpy(), bias.detach().double().numpy()) for weight, bias in layers]
 
 
 def latents(
@@ -113,26 +106,6 @@ def integer_priors(
         config.hyper,
         config.parents,
     )
-
-
-def in_fixed_point(t: NDArray[Any]) -> NDArray[np.int64]:
-    """Latents in base units as decoded ones are kept."""
-    fixed: NDArray[np.int64] = np.rint(t * 2**LATENT_BITS).astype(np.int64)
-    return fixed
-
-
-@torch.no_grad()
-def integer_texture(
-    prior: TexturePrior, config: ConceptualConfig, examples: Sequence[tuple[regions.Regions, NDArray[Any]]]
-) -> IntegerNetwork:
-    """The textures' prior in integers, calibrated on regions and textures [K, textures] of training pictures."""
-    rows = []
-    for found, t in examples:
-        z = prior.analyse(torch.from_numpy(t).float(), torch.from_numpy(found.labels)).numpy()
-        one_hot = np.eye(config.classes, dtype=np.int64)[found.labels]
-        parent = np.concatenate([in_fixed_point(t), np.zeros((1, t.shape[1]), np.int64)])[found.parents]
-        rows.append(texture_inputs(np.rint(z), one_hot, parent))
-    return quantise(as_arrays(prior.layers()), np.concatenate(rows), TEXTURE_INPUT_BITS, OUTPUT_BITS)
 
 
 def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[str, NDArray[Any]]:
@@ -178,12 +151,6 @@ def graphs(networks: Mapping[str, nn.Module], config: ConceptualConfig) -> dict[
     if config.hyper:
         jobs.append(rows_job("hyper_analysis", prior))
     return export.graphs(jobs)
-
-
-def rows_job(name: str, prior: TexturePrior) -> Job:
-    """The textures' hyper-analysis, under a name."""
-    rows = torch.rand(5, prior.config.textures + prior.config.classes)
-    return Job(name, TextureHyperAnalysis(prior).eval(), {"rows": rows}, {"rows": {0: "regions"}}, ("z",))
 
 
 def write(

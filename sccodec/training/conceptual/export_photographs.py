@@ -29,7 +29,7 @@ from sccodec.entropy import tables
 from sccodec.errors import BadInput
 from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.training import export
-from sccodec.training.conceptual.export_faces import integer_texture, rows_job
+from sccodec.training.conceptual.export_textures import integer_texture, rows_job
 from sccodec.training.estimator import hyper_table
 from sccodec.training.export import Job, write_bundle
 from sccodec.training.hyperprior.export import gain_vectors, hyper_analysis_job, integer_model, largest_activations

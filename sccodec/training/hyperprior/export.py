@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sccodec.codecs.hyperprior.codec import BITSTREAM
+from sccodec.codecs.hyperprior import BITSTREAM
 from sccodec.codecs.hyperprior.coding import (
     LATENT_BITS,
     OUTPUT_BITS,
@@ -97,8 +97,8 @@ def largest_activations(networks: Mapping[str, Any], examples: Sequence[tuple[Te
     distributions = networks["distributions"]
     largest: dict[str, float] = {}
 
-    def watch(name: str) -> Any:
-        def look(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    def watch(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def look(_module: nn.Module, _inputs: object, output: Tensor) -> None:
             largest[name] = max(largest.get(name, 0.0), float(output.abs().max()))
 
         return look

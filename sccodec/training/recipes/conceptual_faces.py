@@ -29,7 +29,7 @@ from sccodec.training import faces
 from sccodec.training.conceptual import export_faces
 from sccodec.training.conceptual.rate import FloatPriors, pool
 from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, hyper_table
-from sccodec.training.export import describe
+from sccodec.training.export import LICENCE, describe
 from sccodec.training.judge import train_judge
 from sccodec.training.loop import Clock, Options, device, place, sync_gradients
 
@@ -237,7 +237,7 @@ def export(
     if data is None:
         raise BadInput("exporting conceptual-faces needs --data, the faces it was trained on")
     networks = export_faces.load_networks(checkpoints, config)
-    train = faces.load_labelled(faces.find_split(data, "faces", "train"), SIZE, limit=200)
+    train = faces.load_labelled(faces.find_split(data, "faces", "train"), SIZE, limit=export_faces.CALIBRATION_PICTURES)
     maps = reduce_maps(torch.from_numpy(train.labels), 8)
     examples = export_faces.latents(networks["encoder"], train.images, maps, config)
     hyper = hyper_table(networks["entropy"], config.hyper)
@@ -257,7 +257,7 @@ def export(
         priors,
         subject,
         training,
-        "non-commercial research, see models/LICENSE",
+        LICENCE,
     )
 
 
