@@ -26,7 +26,7 @@ from tests import tiny  # noqa: E402
 ROOT = Path(__file__).parents[1]
 
 
-class Line:
+class Line(loop.Task):
     """Fit y = 3 x + 1; each rank draws its own x."""
 
     averaged = ("line",)

@@ -15,7 +15,7 @@ from sccodec.errors import BadInput  # noqa: E402
 from sccodec.training import loop, state  # noqa: E402
 
 
-class Line:
+class Line(loop.Task):
     """Fits y = w x to w = 3."""
 
     def __init__(self, width: int = 1) -> None:
@@ -53,6 +53,18 @@ def test_only_resuming_touches_an_earlier_checkpoint(tmp_path: Path) -> None:
         run(tmp_path)
     assert path.read_bytes() == before
     assert f"resumed at step {steps}" in run(tmp_path, resume=True)
+
+
+def test_a_task_is_prepared_once_and_with_its_weights(tmp_path: Path) -> None:
+    class Prepared(Line):
+        def prepare(self, steps: int) -> None:
+            seen.append((steps, self.modules["line"].weight.item()))
+
+    seen: list[tuple[int, float]] = []
+    run(tmp_path, lambda options: Prepared())
+    left = state.read_checkpoint(tmp_path / "run" / "checkpoint.pt")
+    run(tmp_path, lambda options: Prepared(), resume=True)
+    assert seen == [(0, 0.0), (left["steps"], left["modules"]["line"]["weight"].item())]
 
 
 def test_networks_that_are_missing_or_of_another_shape(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sccodec.entropy.coder import Writer
 from sccodec.labels import features
 from sccodec.labels.coding import LabelModel, code
 from sccodec.networks.labels import CALIBRATION, LabelContext, LabelContextConfig, from_state, to_label_model
-from sccodec.training.loop import Clock, device, load_average, sync_gradients
+from sccodec.training.loop import Clock, Task, device, load_average, sync_gradients
 
 # Inside a region nearly every sample follows from its neighbours: one in this many is drawn, with this weight.
 THINNING = 16
@@ -23,7 +24,7 @@ THINNING = 16
 LabelMap = NDArray[np.uint8]
 
 
-class ContextTask:
+class ContextTask(Task):
     """Cross-entropy of drawn samples, in bits. A recipe says from which maps, and how those change.
 
     decay: weight decay, for recipes of few maps: contexts that are seldom seen then say little.
@@ -41,9 +42,9 @@ class ContextTask:
             "label_context": torch.optim.AdamW(network.parameters(), lr=3e-3, betas=(0.9, 0.99), weight_decay=decay)
         }
 
+    @abstractmethod
     def drawn(self, batch: int, rng: np.random.Generator) -> Iterable[tuple[LabelMap, int]]:
         """Maps, and how many samples to take from each, ``batch`` in all or about as many."""
-        raise NotImplementedError
 
     def renew(self, rng: np.random.Generator) -> None:
         """Let the maps change before a step."""

@@ -11,10 +11,11 @@ import copy
 import json
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -66,21 +67,34 @@ class Clock:
         return min(1.0, self.elapsed() / (60 * self.minutes))
 
 
-class Task(Protocol):
-    """What a recipe hands to the loop."""
+class Task(ABC):
+    """What a recipe hands to the loop, which builds it and gives its networks their weights.
+
+    modules: by the names that they have in checkpoints. averaged: those of which a moving average is kept and exported;
+    the others are kept as they are. optimisers: by name. batch: pictures a step, where the command line names none.
+    """
 
     modules: dict[str, nn.Module]
-    averaged: tuple[str, ...]
     optimisers: dict[str, torch.optim.Optimizer]
-    batch: int
+    averaged: tuple[str, ...]
+    batch: int = 8
 
+    def prepare(self, steps: int) -> None:  # noqa: B027 - most need nothing
+        """What takes the weights of --init, or of the checkpoint, which a task has not yet when it is built.
+
+        steps: made so far.
+        """
+
+    @abstractmethod
     def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
         """One optimisation step; gives the losses to log."""
-        ...
 
+    @abstractmethod
     def validate(self, modules: dict[str, nn.Module]) -> tuple[dict[str, float], NDArray[Any]]:
-        """Figures on held-out pictures and a sample sheet, uint8 [H, W, 3]."""
-        ...
+        """Figures on held-out pictures and a sample sheet, uint8 [H, W, 3].
+
+        modules: all, with the averages of those that have one.
+        """
 
 
 def device() -> torch.device:
@@ -151,6 +165,7 @@ def run(build: Callable[[Options], Task], options: Options, report: Callable[[st
     if checkpoint.exists():
         restore(checkpoint, task, average, clock)
         report(f"resumed at step {clock.steps}")
+    task.prepare(clock.steps)
     rates = {name: [g["lr"] for g in o.param_groups] for name, o in task.optimisers.items()}
     rng = np.random.default_rng((options.seed, rank, clock.steps))
     batch = options.batch or task.batch

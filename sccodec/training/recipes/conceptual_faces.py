@@ -31,7 +31,7 @@ from sccodec.training.conceptual.rate import FloatPriors, pool
 from sccodec.training.estimator import SCALE_RATIO, EntropyModels, Estimator, hyper_table
 from sccodec.training.export import LICENCE, describe
 from sccodec.training.judge import train_judge
-from sccodec.training.loop import Clock, Options, device, place, sync_gradients
+from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients
 
 CONFIG = ConceptualConfig(parents=FACE_PARENTS)
 SIZE = 256
@@ -54,9 +54,8 @@ class RateWeight(nn.Module):
         self.register_buffer("value", torch.tensor(3e-5))
 
 
-class FacesTask:
+class FacesTask(Task):
     averaged = ("encoder", "generator", "texture_prior", "detail_prior", "entropy")
-    batch = 8
 
     def __init__(self, options: Options, config: ConceptualConfig) -> None:
         self.device = device()

@@ -45,7 +45,7 @@ from sccodec.training.estimator import EntropyModels, Estimator
 from sccodec.training.export import LICENCE, describe
 from sccodec.training.hyperprior.rate import FloatDistributions, GridEstimator
 from sccodec.training.judge import train_judge
-from sccodec.training.loop import Clock, Options, device, place, sync_gradients, tiled
+from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients, tiled
 from sccodec.training.photos import Photo, load_crops
 from sccodec.training.state import read_weights, weight_of
 
@@ -145,16 +145,14 @@ def code(modules: Mapping[str, Any], images: Tensor, maps: NDArray[Any], q: Tens
     return Decoded(pictures.float(), coarse_bits, texture_bits)
 
 
-class PhotographsTask:
+class PhotographsTask(Task):
     averaged = MODULES
-    batch = 8
 
     def __init__(self, options: Options, config: PhotographsConfig = CONFIG) -> None:
         self.device = device()
         self.config = config
         self.crops, self.held = load_crops(options.data)
         self.maps: dict[int, NDArray[np.uint8]] = {}
-        self.ready = False
         self.modules = networks(config)
         self.modules["discriminator"] = Discriminator(config.classes)
         self.modules["segmenter"] = Segmenter(SegmenterConfig(config.classes)).requires_grad_(requires_grad=False)
@@ -174,11 +172,10 @@ class PhotographsTask:
             ),
         }
 
-    def prepare(self, clock: Clock) -> None:
-        """What takes networks that have their weights: how training begins."""
-        if not self.ready and clock.steps == 0 and self.init:
+    def prepare(self, steps: int) -> None:
+        """How training begins, from the networks of --init."""
+        if steps == 0 and self.init:
             begin(self.modules, self.init)
-        self.ready = True
 
     def map_of(self, index: int) -> NDArray[np.uint8]:
         """The label map of a photograph, found when it is first drawn: there are hundreds."""
@@ -205,7 +202,6 @@ class PhotographsTask:
         return images.to(self.device, memory_format=torch.channels_last), maps
 
     def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
-        self.prepare(clock)
         batch -= batch % PAIR
         images, maps = self.draw(batch, rng)
         pairs = batch // PAIR

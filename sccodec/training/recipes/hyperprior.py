@@ -33,7 +33,7 @@ from sccodec.errors import BadInput
 from sccodec.training.estimator import EntropyModels
 from sccodec.training.export import LICENCE
 from sccodec.training.hyperprior.rate import FactorizedEstimator, FloatDistributions, GridEstimator
-from sccodec.training.loop import Clock, Options, device, place, sync_gradients, tiled
+from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients, tiled
 from sccodec.training.photos import LATE_CROP, Crops, load_crops
 from sccodec.training.state import read_checkpoint
 
@@ -92,10 +92,8 @@ def run(modules: Mapping[str, Any], images: Tensor, q: Tensor) -> tuple[Tensor, 
     return x_hat.float(), estimator.bits
 
 
-class HyperpriorTask:
+class HyperpriorTask(Task):
     """Rate + lambda(q) * squared error, every quality counting about alike."""
-
-    batch = 8
 
     def __init__(self, options: Options, config: HyperpriorConfig = SLICED) -> None:
         self.device = device()

@@ -21,7 +21,7 @@ from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.clusters import CELL, CLASSES, class_colours, whole_cells
 from sccodec.training.labels import ContextTask, LabelMap, coded_bits, export_model, float_bits
-from sccodec.training.loop import Clock, Options, place
+from sccodec.training.loop import Options, place
 from sccodec.training.photos import HELD_EVERY, Photo, as_tensor, load_photos, training_photos
 
 SCALES, LEAST = (1.0, 0.6, 1.0, 1.4, 0.8), 192
@@ -54,14 +54,8 @@ class LabelsTask(ContextTask):
         self.held: list[Evidence] = []
         self.maps: list[LabelMap] = []
 
-    def step(self, batch: int, rng: np.random.Generator, clock: Clock) -> dict[str, float]:
-        self.prepare(fresh=clock.steps == 0)
-        return super().step(batch, rng, clock)
-
-    def prepare(self, *, fresh: bool) -> None:
-        """What takes the segmenter's weights, which a task gets after it is built: evidence of all photographs."""
-        if self.maps:
-            return
+    def prepare(self, steps: int) -> None:
+        """What takes the segmenter's weights: evidence of all photographs, and the first maps."""
         segmenter = self.modules["segmenter"].eval()
         paths, extras = training_photos(self.data)
         kept = [p for i, p in enumerate(paths) if i % HELD_EVERY]
@@ -76,7 +70,7 @@ class LabelsTask(ContextTask):
         self.odds = sizes / sizes.sum()
         rng = np.random.default_rng(0)
         self.maps = [self.make(rng) for _ in range(POOL)]
-        if fresh:
+        if steps == 0:
             self.remember()
 
     def evidence_of(self, segmenter: nn.Module, taken: list[tuple[Path, float]]) -> Iterator[Evidence]:
@@ -114,7 +108,6 @@ class LabelsTask(ContextTask):
         """Mean bytes of the held-out maps at each strength, by the integer model and by the float network."""
         network = modules["label_context"].eval()
         assert isinstance(network, LabelContext)
-        self.prepare(fresh=False)
         model = to_label_model(network)
         figures = {}
         maps: list[LabelMap] = []

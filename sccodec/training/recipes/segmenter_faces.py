@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from sccodec.metrics.labels import confusion, mean_iou
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training import faces
-from sccodec.training.loop import Clock, Options, device, place, sync_gradients
+from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients
 
 SIZE = 256
 RARE, RARE_ODDS = (3, 14, 16), 3.0
 AFFINE = faces.Affine(rotation=15.0, zoom=0.25, shift=0.08, untouched=0.2)
 
 
-class SegmenterTask:
+class SegmenterTask(Task):
     """Cross-entropy and soft Dice on logits brought up to full resolution."""
 
     averaged = ("segmenter",)

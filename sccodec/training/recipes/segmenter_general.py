@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from sccodec.errors import BadInput
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.clusters import CELL, CLASSES, Clusters, class_colours, whole_cells
-from sccodec.training.loop import Clock, Options, device, place, sync_gradients
+from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients
 from sccodec.training.photos import HELD_EVERY, Photo, as_tensor, load_photos, training_photos
 
 CROP = 256
@@ -29,11 +29,10 @@ FITTED = 300
 """Pictures in which the classes are found."""
 
 
-class SegmenterTask:
+class SegmenterTask(Task):
     """Cross-entropy against the teacher's probabilities, a cell's logits being the mean over its 4x4 outputs."""
 
     averaged = ("segmenter",)
-    batch = 8
 
     def __init__(self, options: Options) -> None:
         self.device = device()
