@@ -1,15 +1,18 @@
-"""What the hyperprior's benchmarks share: pictures, figures of the machine, processes timed one by one, result files.
+"""What the benchmarks share: command lines, pictures, figures of the machine, processes timed one by one, result files.
 
 Imports nothing beyond the core's own needs, because some scripts run it under another Python.
 """
 
 from __future__ import annotations
 
+import argparse
+import gzip
 import json
 import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -21,13 +24,30 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import sccodec
+from benchmarks.manifest import REPOSITORY, RESULTS, module_of
 from sccodec import bundle
 from sccodec.codec import Spec
 from sccodec.engine import Settings, usable_cores
 
 Picture = NDArray[np.uint8]
-REPOSITORY = Path(__file__).resolve().parent.parent
-RESULTS = REPOSITORY / "benchmarks" / "results"
+# What a result of a spec is filed under, where that is not the codec's name.
+SUBJECTS = {"conceptual": "faces", "conceptual:faces": "faces", "conceptual:general": "photographs"}
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """A parser that says the first line of a script's docstring."""
+    return argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+
+
+def result_of(spec: str, name: str) -> Path:
+    """Where a script that measures any codec writes what it finds of this one."""
+    base = spec.split(",")[0]
+    return RESULTS / SUBJECTS.get(base, base.split(":")[0]) / name
+
+
+def command_of(script: str, *arguments: str, python: str = sys.executable) -> list[str]:
+    """The command line of a script (its __file__), to run it as a process of its own, with user_environment()."""
+    return [python, "-m", module_of(script), *arguments]
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -83,9 +103,10 @@ def user_environment() -> dict[str, str]:
     """This process's environment without what somebody tuned for another purpose: allocator, OpenMP, bytecode.
 
     Such variables change memory and time of a measured process, and whoever runs the command line has none of them.
+    The package is this repository's, wherever the process runs.
     """
     tuned = ("MALLOC_", "OMP_", "KMP_", "GOMP_", "PYTHONDONTWRITEBYTECODE")
-    return {k: v for k, v in os.environ.items() if not k.startswith(tuned)}
+    return {k: v for k, v in os.environ.items() if not k.startswith(tuned)} | {"PYTHONPATH": str(REPOSITORY)}
 
 
 def time_processes(
@@ -129,12 +150,49 @@ def write_json(path: Path, result: Mapping[str, Any]) -> None:
 
 
 def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as JSON lines."""
+    """Write rows as JSON lines, compressed where the file's name ends in .gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    path.write_text(text, encoding="utf-8")
+    data = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode()
+    path.write_bytes(packed(data) if path.suffix == ".gz" else data)
+
+
+def packed(data: bytes) -> bytes:
+    """The same bytes, compressed, for the same data."""
+    return gzip.compress(data, mtime=0)
+
+
+def unpacked(path: Path, folder: Path) -> Path:
+    """The file as it was before compression, in a folder; the file itself where it is not compressed."""
+    if path.suffix != ".gz":
+        return path
+    plain = folder / path.stem
+    plain.write_bytes(gzip.decompress(path.read_bytes()))
+    return plain
+
+
+def bpp(data: bytes, picture: Picture) -> float:
+    """Bits per pixel of a file of a picture [H, W, 3]."""
+    return 8 * len(data) / (picture.shape[0] * picture.shape[1])
+
+
+def told_machine(environment: Mapping[str, Any]) -> str:
+    """What documents say of the machine that figures are of."""
+    onnxruntime = environment["versions"]["onnxruntime"]
+    return f"{environment['cores']} cores ({environment['cpu']}), ONNX Runtime {onnxruntime}"
+
+
+def told_peaks(memory: Mapping[str, Any]) -> tuple[str, float]:
+    """Peak memory of encoding and decoding the largest picture that machine/memory.py tried, and its megapixels."""
+    largest = max(memory["sizes"], key=lambda size: float(size["megapixels"]))
+    peaks = " / ".join(f"{largest[way]['peak_mib'] / 1024:.2f} GiB" for way in ("encode", "decode"))
+    return peaks, float(largest["megapixels"])
 
 
 def row(*cells: object) -> str:
     """A row of a Markdown table."""
     return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
+def head(*titles: str) -> list[str]:
+    """The two lines above the rows of a Markdown table."""
+    return [row(*titles), row(*["---"] * len(titles))]

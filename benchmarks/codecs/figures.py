@@ -1,4 +1,4 @@
-"""The figures of every codec for the README: curves over the logarithm of the rate, from what codecs_report.py found.
+"""The figures of every codec for docs/results.md: curves over the logarithm of the rate, from what report.py found.
 
 Needs matplotlib.
 """
@@ -63,7 +63,7 @@ def limits(curves: Mapping[str, Any], metric: str, rates: tuple[float, float]) -
 
 
 def draw(dataset: str, result: Mapping[str, Any]) -> bytes:
-    """The figure of a data set as a PNG file; SystemExit where it is too large for the README."""
+    """The figure of a data set as a PNG file; SystemExit where it is too large for a document."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -90,7 +90,7 @@ def draw(dataset: str, result: Mapping[str, Any]) -> bytes:
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     data = with_palette(buffer.getvalue())
     if len(data) > MOST_BYTES:
-        raise SystemExit(f"the figure of {dataset} has {len(data)} bytes, the README takes at most {MOST_BYTES}")
+        raise SystemExit(f"the figure of {dataset} has {len(data)} bytes, a document takes at most {MOST_BYTES}")
     return data
 
 

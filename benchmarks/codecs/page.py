@@ -1,11 +1,11 @@
 """The page that `sccodec report` makes of the Kodak rows: its size, the time it takes to open, and how it looks.
 
-    python benchmarks/codecs_page.py --kodak PATH [--pictures N|NAMES] [--target-bpp X] [--page HTML] [--untimed]
+    python -m benchmarks.codecs.page --kodak PATH [--pictures N|NAMES] [--target-bpp X] [--page HTML] [--untimed]
 
---kodak is a folder or archive of the pictures, some of which are shown under the slider at a rate. Writes
-codecs_page.json and, reduced, codecs_page.jpg and codecs_phone.jpg. --page measures a page that is there already. Needs
-chromium, and, unless --untimed, a machine that does nothing else: encoding the pictures for the slider takes minutes,
-opening the page is timed afterwards.
+--kodak is a folder or archive of the pictures, some of which are shown under the slider at a rate. --page measures a
+page that is there already. Needs chromium, and, unless --untimed, a machine that does nothing else: encoding the
+pictures for the slider takes minutes, opening the page is timed afterwards. Writes results/codecs/page.json and,
+reduced, page.jpg and page_phone.jpg.
 
 The time to open is told by the page itself: from the beginning of its navigation until its load event, behind its
 script, has had the browser lay everything out. Around it stands the time of the whole browser process, for this page
@@ -27,9 +27,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import RESULTS, environment, last_line, write_json
 from PIL import Image
 
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, environment, last_line, parser_of, unpacked, write_json
 from sccodec.report import results
 from sccodec.report.curves import split
 
@@ -39,7 +40,7 @@ MOST_PAGE_BYTES = 15_000_000
 MOST_SECONDS = 2.0
 MOST_BYTES = 200_000
 JPEG_QUALITY = 85
-# Screenshots: width and height of the window in CSS pixels, width of the file in pixels. Of one height in the README.
+# Screenshots: width and height of the window in CSS pixels, width of the file in pixels. Of one height in the document.
 DESKTOP = (1280, 2600), 720
 PHONE = (390, 1926), 296
 PROBE = """<script>
@@ -144,33 +145,37 @@ def counts(rows_file: Path) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path)
     parser.add_argument("--pictures", default="kodim04.png,kodim23.png")
     parser.add_argument("--target-bpp", type=float, default=0.3)
     parser.add_argument("--page", type=Path)
     parser.add_argument("--untimed", action="store_true")
-    parser.add_argument("--rows", type=Path, default=RESULTS / "rows_kodak.jsonl")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--rows", type=Path, default=RESULTS / "codecs/rows_kodak.jsonl.gz")
+    parser.add_argument("--out", type=Path, default=RESULTS / "codecs", help="a folder")
     options = parser.parse_args(arguments)
     if (options.page is None) == (options.kodak is None):
         parser.error("either --kodak, to make the page, or --page, which is one")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:  # the browser may still write there
         folder = Path(name)
         page = folder / "kodak.html" if options.page is None else options.page.resolve()
+        rows = unpacked(options.rows, folder)
         if options.page is None:
-            make_page(options.rows, options, page)
+            make_page(rows, options, page)
         n_bytes = page.stat().st_size
         shown = len(set(re.findall(r'id="gallery-\d+"', page.read_text(encoding="utf-8"))))
-        result = counts(options.rows) | {"page_bytes": n_bytes, "shown": shown, "environment": environment()}
+        result = counts(rows) | {"page_bytes": n_bytes, "shown": shown, "environment": environment()}
         if not options.untimed:
             result |= open_page(page, folder)
-        for file, (window, width) in (("codecs_page.jpg", DESKTOP), ("codecs_phone.jpg", PHONE)):
+        for file, (window, width) in (("page.jpg", DESKTOP), ("page_phone.jpg", PHONE)):
             data = screenshot(page, folder, window, width)
             if len(data) > MOST_BYTES:
-                raise SystemExit(f"{file} has {len(data)} bytes, the README takes at most {MOST_BYTES}")
+                raise SystemExit(f"{file} has {len(data)} bytes, a document takes at most {MOST_BYTES}")
             (options.out / file).write_bytes(data)
-    write_json(options.out / "codecs_page.json", result)
+    out = options.out / "page.json"
+    write_json(out, result)
+    shots = [options.out / file for file in ("page.jpg", "page_phone.jpg")]
+    record(out, __file__, arguments, sources=[options.rows], also=shots, versions=result["environment"]["versions"])
     print({key: value for key, value in result.items() if key != "environment"})
     if n_bytes > MOST_PAGE_BYTES or result.get("drawn_seconds", 0) > MOST_SECONDS:
         raise SystemExit(f"the page is to have at most {MOST_PAGE_BYTES} bytes, and to open in {MOST_SECONDS:g} s")

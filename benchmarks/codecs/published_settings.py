@@ -1,6 +1,6 @@
 """What the published curves of JPEG, JPEG 2000, WebP and AV1 were made with, measured here beside our own settings.
 
-    python benchmarks/published_settings.py --kodak DIR [--pictures N] [--out JSON]
+    python -m benchmarks.codecs.published_settings --kodak DIR [--pictures N] [--out JSON]
 
 CompressAI published those curves together with the script that made them (compressai.utils.bench), which says how:
 
@@ -15,12 +15,11 @@ The first three run here on all pictures with those settings, JPEG 2000 by doing
 JPEG 2000 runs at the same rates, too: -q asks it for the same PSNR of every picture, and means of such points compare
 badly with means of points of one rate. aomenc is not here, so AVIF runs at speed 0 and at our speed 4 on every twelfth
 picture, with PSNR counted both ways. Nothing is timed, so that other work may run beside it. What is in --out already
-is not measured again.
+is not measured again. Takes about ten minutes on two cores; writes results/codecs/published_settings.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import statistics
@@ -29,11 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import RESULTS, Picture, pictures_in, read_picture, write_json
 from numpy.typing import NDArray
 from PIL import Image
 
 import sccodec
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, Picture, bpp, parser_of, pictures_in, read_picture, write_json
 from sccodec.metrics.image import psnr
 
 RATES = (10, 20, 30, 40, 60, 80, 120, 160)  # ffmpeg's compression levels that the published points have
@@ -90,8 +90,7 @@ def jpeg2000_as_ffmpeg(picture: Picture, rate: float) -> tuple[bytes, Picture]:
 
 
 def point(picture: Picture, setting: float, data: bytes, decoded: Picture) -> Point:
-    bpp = 8 * len(data) / (picture.shape[0] * picture.shape[1])
-    return {"setting": setting, "bpp": bpp, "psnr": psnr(picture, decoded)}
+    return {"setting": setting, "bpp": bpp(data, picture), "psnr": psnr(picture, decoded)}
 
 
 def by_spec(spec: str) -> Callable[[Picture, float], Point]:
@@ -134,10 +133,10 @@ def mean_curve(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path, required=True)
     parser.add_argument("--pictures", type=int, help="only the first few, to try")
-    parser.add_argument("--out", type=Path, default=RESULTS / "published_settings.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "codecs/published_settings.json")
     options = parser.parse_args(arguments)
     paths = pictures_in(options.kodak)[: options.pictures]
     some = paths[::EVERY]
@@ -158,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         curves[name] = {"how": how, "pictures": len(of), "points": mean_curve(of, settings, measure)}
         write_json(options.out, {"what": "means over Kodak pictures, whole files", "curves": curves})
         print(f"{name}: {curves[name]['points']}", flush=True)
+    record(options.out, __file__, arguments)
 
 
 if __name__ == "__main__":

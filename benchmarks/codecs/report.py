@@ -1,32 +1,34 @@
-"""Figures and numbers of the README about every codec, from the rows that every_codec.py measured.
+"""Figures and numbers of docs/results.md about every codec, from the rows that rows.py measured.
 
-    python benchmarks/codecs_report.py --anchors DIR [--rows DIR] [--out DIR]
+    python -m benchmarks.codecs.report --anchors DIR [--rows DIR] [--out DIR]
 
-Reads rows_kodak.jsonl and rows_faces.jsonl, and published_settings.json where published_settings.py wrote it; writes
-codecs.json, codecs_kodak.png and codecs_faces.png. --anchors holds kodak_rd.json and kodak_bpg444_measured.json,
-published curves on the same pictures. A curve is the mean over all pictures at each setting. Needs the extra `report`.
+Reads rows_kodak.jsonl.gz and rows_faces.jsonl.gz, and published_settings.json where published_settings.py wrote it.
+--anchors holds kodak_rd.json and kodak_bpg444_measured.json, published curves on the same pictures. A curve is the mean
+over all pictures at each setting. Needs the extra `report`. Takes about ten seconds; writes results/codecs/report.json,
+report_kodak.png and report_faces.png.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import statistics
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import codecs_figures
 import numpy as np
-from measuring import RESULTS, write_json
 from numpy.typing import NDArray
 
+from benchmarks.codecs import figures
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, parser_of, unpacked, write_json
 from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate, curves, results
 from sccodec.report.curves import Group, Point, Series
 
-DATASETS = {"kodak": "rows_kodak.jsonl", "faces": "rows_faces.jsonl"}
+DATASETS = {"kodak": "rows_kodak.jsonl.gz", "faces": "rows_faces.jsonl.gz"}
 ANCHORS = ("jpeg", "bpg")
 COMPARED = ("psnr", "ms_ssim", "lpips_alex_v0.1")
 # The least part of a codec's own range of quality that an anchor covers where the two are compared.
@@ -51,7 +53,8 @@ RatePsnr = Sequence[tuple[float, float]]
 
 def one_dataset(path: Path) -> Group:
     """The rows of one data set; SystemExit where a row failed, is damaged, or where a codec has several curves."""
-    found = results.read([path])
+    with tempfile.TemporaryDirectory() as folder:
+        found = results.read([unpacked(path, Path(folder))])
     if found.failures or found.damaged:
         raise SystemExit(f"{path.name}: {len(found.failures)} rows failed, {len(found.damaged)} are damaged")
     groups = curves.groups(found)
@@ -256,7 +259,7 @@ def portraits(found: Mapping[str, Mapping[str, Any]], pixels: int) -> dict[str, 
 
 
 def summary(kodak: Group, faces: Group, folder: Path, again: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """codecs.json."""
+    """report.json."""
     found, of_faces = measured(kodak), measured(faces)
     first = next(iter(kodak.pictures.values()))
     portrait = next(iter(faces.pictures.values()))
@@ -276,21 +279,30 @@ def summary(kodak: Group, faces: Group, folder: Path, again: Mapping[str, Mappin
     }
 
 
+def tags(kodak: Group, faces: Group) -> dict[str, str]:
+    """spec -> tag of each model that the rows are of; `conceptual` takes its model for faces there."""
+    found = {series.base: series.tag for group in (kodak, faces) for series in group.series if series.tag}
+    return {f"{PORTRAITS}:faces" if base == PORTRAITS else base: tag for base, tag in found.items()}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--anchors", type=Path, required=True)
-    parser.add_argument("--rows", type=Path, default=RESULTS)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--rows", type=Path, default=RESULTS / "codecs")
+    parser.add_argument("--out", type=Path, default=RESULTS / "codecs", help="a folder")
     options = parser.parse_args(arguments)
     kodak, faces = (one_dataset(options.rows / name) for name in DATASETS.values())
     repeated = options.rows / "published_settings.json"
     again = json.loads(repeated.read_text(encoding="utf-8"))["curves"] if repeated.exists() else {}
     result = summary(kodak, faces, options.anchors, again)
-    write_json(options.out / "codecs.json", result)
-    for name in DATASETS:
-        data = codecs_figures.draw(name, result)
-        (options.out / f"codecs_{name}.png").write_bytes(data)
-        print(f"codecs_{name}.png: {len(data)} bytes")
+    out = options.out / "report.json"
+    write_json(out, result)
+    drawn = {name: options.out / f"report_{name}.png" for name in DATASETS}
+    for name, path in drawn.items():
+        path.write_bytes(figures.draw(name, result))
+        print(f"{path.name}: {path.stat().st_size} bytes")
+    sources = [options.rows / name for name in DATASETS.values()] + [repeated] * repeated.exists()
+    record(out, __file__, arguments, models=tags(kodak, faces), sources=sources, also=drawn.values())
     for entry in result["published"]:
         print(f"{entry['codec']} against {entry['published']}: {entry['mean_db']:+.2f} dB, {entry['largest_db']:+.2f}")
 

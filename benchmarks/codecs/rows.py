@@ -1,29 +1,35 @@
 """Rows of every codec on the Kodak pictures and on the validation faces: what `sccodec bench` measures, all metrics.
 
-    python benchmarks/every_codec.py --kodak PATH --faces DIR [--jobs N] [--metric NAME,...]
+    python -m benchmarks.codecs.rows --kodak PATH --faces DIR [--jobs N] [--metric NAME,...]
 
 --kodak is a folder or archive of the 24 pictures, which are checked; --faces holds ``val/images`` (or
 ``faces/val/images``), which are reduced to 256x256. The LPIPS weights are those of `sccodec data fetch lpips`, or of
-SCCODEC_LPIPS. Rows go into results/rows_kodak.jsonl and results/rows_faces.jsonl; those that are there are not measured
-again, and a run that was interrupted goes on. About an hour on two cores.
+SCCODEC_LPIPS.
+
+Takes about an hour on two cores; writes results/codecs/rows_kodak.jsonl.gz and rows_faces.jsonl.gz. Rows that are there
+are not measured again, unless they are of a model that does not encode any more; those go. A run that was interrupted
+leaves the rows uncompressed beside the file, and goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.manifest import record, tags_of
+from benchmarks.measuring import RESULTS, packed, parser_of
 from sccodec import userdata
 from sccodec.training.faces import find_split, load_labelled
 
-RESULTS = Path(__file__).resolve().parent / "results"
 SIZE = 256
 # From about 0.04 to 2 bits per pixel, as far down as each format goes.
 KODAK = (
@@ -56,15 +62,43 @@ FACES = (
 )
 
 
-def bench(dataset: str, specs: Sequence[str], output: Path, options: argparse.Namespace) -> int:
-    """Run `sccodec bench`; its exit code."""
-    command = [sys.executable, "-m", "sccodec", "bench", "--dataset", dataset, "-o", str(output)]
+# Specs of ours in the rows -> the spec of the model that encodes for them there.
+OURS = {
+    "kodak": {"hyperprior": "hyperprior", "conceptual:general": "conceptual:general"},
+    "faces": {"hyperprior": "hyperprior", "conceptual": "conceptual:faces"},
+}
+
+
+def working_copy(packed_rows: Path, tags: Collection[str]) -> Path:
+    """The rows uncompressed beside their file, to go on from: what an interrupted run left, or those of current models.
+
+    tags: of the models that encode now; rows without a tag are of codecs that have no model.
+    """
+    plain = packed_rows.with_suffix("")
+    if not plain.exists():
+        lines = gzip.decompress(packed_rows.read_bytes()).splitlines(keepends=True) if packed_rows.exists() else []
+        plain.write_bytes(b"".join(line for line in lines if json.loads(line)["tag"] in ("", *tags)))
+    return plain
+
+
+def bench(name: str, dataset: str, specs: Sequence[str], options: argparse.Namespace) -> int:
+    """Run `sccodec bench` for the rows of that name; its exit code. Rows are compressed where it is 0."""
+    tags = tags_of(OURS[name].values())
+    out = RESULTS / "codecs" / f"rows_{name}.jsonl.gz"
+    rows = working_copy(out, tags.values())
+    command = [sys.executable, "-m", "sccodec", "bench", "--dataset", dataset, "-o", str(rows)]
     command += ["--jobs", str(options.jobs)]
     if options.metric:
         command += ["--metric", options.metric]
     for spec in specs:
         command += ["-m", spec]
-    return subprocess.run(command, check=False).returncode
+    code = subprocess.run(command, check=False).returncode
+    if code == 0:
+        out.write_bytes(packed(rows.read_bytes()))
+        rows.unlink()
+        chosen = [f"--metric={options.metric}"] if options.metric else []
+        record(out, __file__, [f"--{name}", dataset, *chosen], models=tags)
+    return code
 
 
 def reduced_faces(data: Path, folder: Path) -> Path:
@@ -78,7 +112,7 @@ def reduced_faces(data: Path, folder: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path)
     parser.add_argument("--faces", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
@@ -90,10 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.environ.setdefault("SCCODEC_LPIPS", str(userdata.lpips()))
             os.environ["SCCODEC_DATA"] = folder  # the user's own list of data sets stays as it is
             subprocess.run([sys.executable, "-m", "sccodec", "data", "add", "kodak", str(options.kodak)], check=True)
-            code |= bench("kodak", KODAK, RESULTS / "rows_kodak.jsonl", options)
+            code |= bench("kodak", "kodak", KODAK, options)
         if options.faces is not None:
             faces = reduced_faces(options.faces, Path(folder))
-            code |= bench(str(faces), FACES, RESULTS / "rows_faces.jsonl", options)
+            code |= bench("faces", str(faces), FACES, options)
     sys.exit(code)
 
 

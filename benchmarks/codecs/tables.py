@@ -1,11 +1,11 @@
-"""What docs/results.md says about every codec, as Markdown, from codecs.json and codecs_page.json."""
+"""What docs/results.md says about every codec, as Markdown, from report.json and page.json of results/codecs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from measuring import row
+from benchmarks.measuring import row
 
 NAMES: Mapping[str, str] = {
     "hyperprior": "**sccodec `hyperprior`**",
@@ -42,21 +42,21 @@ REASONS: Mapping[str, str] = {
     ),
 }
 FIGURES = {
-    "kodak": "![rate-distortion curves of every codec on Kodak](../benchmarks/results/codecs_kodak.png)",
-    "faces": "![rate-distortion curves on faces at low rates](../benchmarks/results/codecs_faces.png)",
+    "kodak": "![rate-distortion curves of every codec on Kodak](../benchmarks/results/codecs/report_kodak.png)",
+    "faces": "![rate-distortion curves on faces at low rates](../benchmarks/results/codecs/report_faces.png)",
 }
 SCREENSHOTS = (
-    '<img src="../benchmarks/results/codecs_page.jpg" width="68%" alt="the report of the Kodak rows"> '
-    '<img src="../benchmarks/results/codecs_phone.jpg" width="28%" alt="the same on a phone">'
+    '<img src="../benchmarks/results/codecs/page.jpg" width="68%" alt="the report of the Kodak rows"> '
+    '<img src="../benchmarks/results/codecs/page_phone.jpg" width="28%" alt="the same on a phone">'
 )
 
 
 def everything(found: Mapping[str, Any], page: Mapping[str, Any] | None) -> str:
-    """The section of docs/results.md; page: codecs_page.json where the page was measured."""
+    """The section of docs/results.md; page: page.json where the page was measured."""
     pictures = found["kodak"]["pictures"]
     intro = (
         f"Every codec on the {pictures} Kodak pictures: whole files, decoded, means over the pictures at each setting "
-        "(`benchmarks/every_codec.py` measures the rows, `benchmarks/codecs_report.py` draws them)."
+        "(`benchmarks/codecs/rows.py` measures the rows, `benchmarks/codecs/report.py` draws them)."
     )
     rates = (
         "Rate at equal quality (Bjontegaard, PCHIP) against JPEG and against BPG 4:4:4, both measured here, over the "
@@ -173,7 +173,7 @@ def about_published(found: Mapping[str, Any]) -> str:
     return (
         "Ours less published PSNR at equal rate, over the rates that both curves cover. Where they differ by more than "
         f"{MOST_DB} dB, the reason, and what the same codec gives here with the published settings "
-        "(`benchmarks/published_settings.py`):"
+        "(`benchmarks/codecs/published_settings.py`):"
     )
 
 

@@ -1,21 +1,22 @@
-"""Parameters and multiply-accumulates of the conceptual codec's networks at the working size.
+"""Parameters and multiply-accumulates of the networks of the conceptual codec for faces, at the working size.
 
-    python benchmarks/complexity.py
+    python -m benchmarks.faces.complexity
 
-Counts what torch executes (2 operations a multiply-accumulate) for a face with all labels present; writes
-results/complexity.json.
+Counts what torch executes (2 operations a multiply-accumulate) for a face with all labels present. Takes some seconds;
+writes results/faces/complexity.json.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, write_json
 from sccodec import bundle
 from sccodec.codecs.conceptual import regions
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig, Generator, TextureEncoder
@@ -53,9 +54,9 @@ def main() -> None:
         gmac = round(counter.get_total_flops() / 2e9, 2)
         rows.append({"network": name, "parameters": parameters, "gmac": gmac, "used_by": used_by})
     result = {"model": opened.path.name, "file_bytes": opened.path.stat().st_size, "networks": rows}
-    out = Path(__file__).parent / "results" / "complexity.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    out = RESULTS / "faces/complexity.json"
+    write_json(out, result)
+    record(out, __file__, [], models=["conceptual:faces"])
     print(json.dumps(result, indent=1))
 
 

@@ -1,45 +1,45 @@
-"""The portrait in the README: original and decoded files side by side, with their bytes.
+"""The portrait of the README and of docs/results.md: original and decoded files side by side, with their bytes.
 
-    python benchmarks/portrait.py [--quality Q ...]
+    python -m benchmarks.faces.portrait [--quality Q ...]
 
-Writes results/portrait.png and results/portrait.json. The portrait is the public-domain one of tests/pictures.
+The portrait is the public-domain one of tests/pictures. Takes a few seconds; writes results/faces/portrait.png and
+portrait.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 import sccodec
-from sccodec import bundle
+from benchmarks.manifest import record
+from benchmarks.measuring import REPOSITORY, RESULTS, bpp, model_name, parser_of, write_json
 from sccodec.metrics.image import psnr
 
-HERE = Path(__file__).parent
-SOURCE = HERE.parent / "tests" / "pictures" / "astronaut.png"
+SPEC = "conceptual:faces"
+SOURCE = REPOSITORY / "tests" / "pictures" / "astronaut.png"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("--quality", type=float, nargs="+", default=[0.0, 50.0, 100.0])
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     original = np.asarray(Image.open(SOURCE).convert("RGB"))
     shown, rows = [original], []
     for quality in options.quality:
-        data = sccodec.encode(original, "conceptual:faces", quality)
+        data = sccodec.encode(original, SPEC, quality)
         decoded = sccodec.decode(data)
         shown.append(decoded)
-        bpp = round(8 * len(data) / (original.shape[0] * original.shape[1]), 4)
-        figures = {"bytes": len(data), "bpp": bpp, "psnr_db": round(psnr(original, decoded), 2)}
+        rate = round(bpp(data, original), 4)
+        figures = {"bytes": len(data), "bpp": rate, "psnr_db": round(psnr(original, decoded), 2)}
         rows.append({"quality": quality} | figures)
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    Image.fromarray(np.concatenate(shown, 1)).save(results / "portrait.png", optimize=True)
-    report = {"picture": SOURCE.name, "model": bundle.default("conceptual", "faces").path.name, "files": rows}
-    (results / "portrait.json").write_text(json.dumps(report, indent=1) + "\n")
+    out = RESULTS / "faces/portrait.json"
+    write_json(out, {"picture": SOURCE.name, "model": model_name(SPEC), "files": rows})
+    Image.fromarray(np.concatenate(shown, 1)).save(out.with_suffix(".png"), optimize=True)
+    record(out, __file__, arguments, models=[SPEC], also=[out.with_suffix(".png")])
     print(json.dumps(rows))
 
 

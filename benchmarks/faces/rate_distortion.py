@@ -1,46 +1,51 @@
-"""The conceptual codec on the validation faces: whole files, public encode and decode, cold command lines.
+"""The conceptual codec on the validation faces: bytes, LPIPS, PSNR of whole files; cold command lines; the segmenter.
 
-    python benchmarks/conceptual_faces.py --data DIR --lpips DIR [--quality Q ...] [--sheet DIR] [--out JSON]
+    python -m benchmarks.faces.rate_distortion --faces DIR [--lpips DIR] [--quality Q ...] [--sheets DIR] [--out JSON]
 
---data holds ``faces/val/{images,labels}`` (or ``val/{images,labels}``); the pictures are reduced to 256x256.
+--faces holds ``val/{images,labels}`` (or ``faces/val/{images,labels}``); the pictures are reduced to 256x256.
 --lpips (or SCCODEC_LPIPS) holds the LPIPS weights, see sccodec.metrics.perceptual. Bytes are those of the
 files that decode; LPIPS and PSNR are taken on the uint8 pictures; times are medians of whole cold processes,
-file to file. --sheet writes contact sheets of all pictures, original beside decoded, into a folder outside
+file to file. --sheets writes contact sheets of all pictures, original beside decoded, into a folder outside
 the repository: the faces' licence forbids to publish them.
+
+Takes about five minutes on two cores, with five qualities; writes results/faces/rate_distortion.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import sccodec
+from benchmarks.manifest import record
+from benchmarks.measuring import (
+    REPOSITORY,
+    RESULTS,
+    Picture,
+    bpp,
+    environment,
+    medians,
+    parser_of,
+    time_processes,
+    write_json,
+)
 from sccodec import bundle
-from sccodec.engine import Settings, usable_cores
 from sccodec.metrics.image import psnr
 from sccodec.metrics.labels import confusion, mean_iou
 from sccodec.metrics.perceptual import LPIPS, TRUNKS, lpips
 from sccodec.training.faces import Labelled, find_split, load_labelled
 
-Picture = NDArray[np.uint8]
 SIZE = 256
-REPOSITORY = Path(__file__).resolve().parent.parent
 # What issue 2 asks for: (figure, floor, aim, the smaller the better).
 TARGETS = (
     ("file_bytes", 246.0, 197.0, True),
@@ -72,7 +77,7 @@ def measure(
         row: dict[str, Any] = {
             "name": name,
             "file_bytes": len(data),
-            "bpp": 8 * len(data) / (image.shape[0] * image.shape[1]),
+            "bpp": bpp(data, image),
             "overhead_bytes": info.overhead_bytes,
             "sections": {section: round(n_bytes, 2) for section, n_bytes in info.sections},
             "excess_bits": 8 * (len(data) - info.overhead_bytes - payload),
@@ -111,29 +116,17 @@ def segmenter_miou(faces: Labelled, network: Any) -> dict[str, Any]:
 
 def time_commands(image: Picture, spec: str, repetitions: int) -> dict[str, Any]:
     """Seconds of cold `sccodec encode` and `sccodec decode` processes: each one's median, and all of them."""
-    seconds: dict[str, list[float]] = {"encode": [], "decode": []}
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "face.png", Path(folder) / "face.scc"
+    ours = [sys.executable, "-m", "sccodec"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source, target = folder / "face.png", folder / "face.scc"
         Image.fromarray(image).save(source)
         commands = {
-            "encode": ["encode", str(source), "-m", spec, "-o", str(target), "--force"],
-            "decode": ["decode", str(target), "-o", str(Path(folder) / "decoded.png"), "--force"],
+            "encode": [*ours, "encode", str(source), "-m", spec, "-o", str(target), "--force"],
+            "decode": [*ours, "decode", str(target), "-o", str(folder / "decoded.png"), "--force"],
         }
-        # As in an installation, modules are compiled once; the first round does it and is not counted.
-        settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        settings["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "compiled")
-        for repetition in range(repetitions + 1):
-            for name, arguments in commands.items():
-                start = time.perf_counter()
-                command = [sys.executable, "-m", "sccodec", *arguments]
-                subprocess.run(command, check=True, capture_output=True, env=settings)
-                if repetition > 0:
-                    seconds[name].append(time.perf_counter() - start)
-    result: dict[str, Any] = {
-        f"{name}_seconds": round(statistics.median(values), 4) for name, values in seconds.items()
-    }
-    result["processes"] = {name: [round(v, 4) for v in values] for name, values in seconds.items()}
-    return result
+        seconds = time_processes(commands, repetitions, {}, folder / "compiled")
+    return medians(seconds) | {"processes": {way: [round(v, 4) for v in values] for way, values in seconds.items()}}
 
 
 def contact_sheets(
@@ -161,23 +154,6 @@ def contact_sheets(
     return paths
 
 
-def environment() -> dict[str, Any]:
-    """What the figures depend on besides the model."""
-    cpu = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), cpu)
-    packages = ("numpy", "onnxruntime", "constriction", "pillow")
-    return {
-        "cpu": cpu,
-        "cores": usable_cores(),
-        "threads": Settings.from_environment().threads,
-        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-        "versions": {p: version(p) for p in packages} | {"sccodec": sccodec.__version__},
-    }
-
-
 def table(figures: dict[str, Any]) -> str:
     """The acceptance table, in Markdown."""
     lines = ["| | floor | aim | measured | |", "| --- | --- | --- | --- | --- |"]
@@ -196,19 +172,19 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser = parser_of(__doc__)
+    parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--lpips", type=Path)
     parser.add_argument("--spec", default="conceptual:faces")
     parser.add_argument("--quality", type=float, nargs="+", help="further qualities beside the default")
     parser.add_argument("--trunks", nargs="+", choices=list(TRUNKS), default=list(TRUNKS))
     parser.add_argument("--pictures", type=int, help="only the first few, to try")
     parser.add_argument("--repetitions", type=int, default=5, help="cold processes of each command; 0 for none")
-    parser.add_argument("--sheet", type=Path, metavar="FOLDER")
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "benchmarks/results/conceptual_faces.json")
+    parser.add_argument("--sheets", type=Path, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=RESULTS / "faces/rate_distortion.json")
     options = parser.parse_args(arguments)
 
-    faces = load_labelled(find_split(options.data, "faces", "val"), SIZE)
+    faces = load_labelled(find_split(options.faces, "faces", "val"), SIZE)
     n = options.pictures
     faces = Labelled(faces.images[:n], faces.labels[:n], faces.names[:n])
     model = bundle.default(*options.spec.split(",")[0].split(":"))
@@ -230,11 +206,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows, decoded = measure(faces.images, faces.names, options.spec, quality, metrics)
         result["results"].append({"quality": quality, "mean": average(rows), "pictures": rows})
         print(f"quality {'default' if quality is None else quality}: {json.dumps(average(rows))}")
-        if options.sheet is not None:
-            folder = options.sheet / ("default" if quality is None else f"q{quality:g}")
+        if options.sheets is not None:
+            folder = options.sheets / ("default" if quality is None else f"q{quality:g}")
             contact_sheets(folder, faces.images, decoded, rows)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    write_json(options.out, result)
+    record(options.out, __file__, arguments, models=[options.spec], versions=result["environment"]["versions"])
     print(table(result | result["results"][0]["mean"]))
 
 

@@ -1,9 +1,9 @@
 """Parameters and multiply-accumulates a pixel of the hyperprior codec's networks.
 
-    python benchmarks/hyperprior_complexity.py
+    python -m benchmarks.hyperprior.complexity
 
 Counts what torch executes (2 operations a multiply-accumulate) for a picture of 768x512; the integer networks are
-counted in their float form, which has the same layers.
+counted in their float form, which has the same layers. Takes some seconds; writes results/hyperprior/complexity.json.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from measuring import RESULTS, write_json
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, write_json
 from sccodec import bundle
 from sccodec.codecs.hyperprior.coding import STRIDE
 from sccodec.codecs.hyperprior.networks import Distributions, HyperpriorConfig, build
@@ -66,7 +67,9 @@ def main() -> None:
         "networks": rows,
         "kmac_per_pixel": total | {"each network once": round(sum(r["kmac_per_pixel"] for r in rows), 2)},
     }
-    write_json(RESULTS / "hyperprior_complexity.json", result)
+    out = RESULTS / "hyperprior/complexity.json"
+    write_json(out, result)
+    record(out, __file__, [], models=["hyperprior"])
 
 
 if __name__ == "__main__":

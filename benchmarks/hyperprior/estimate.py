@@ -1,26 +1,29 @@
 """The hyperprior's streams against what training estimates, and against the same stream with float networks.
 
-    python benchmarks/hyperprior_estimate.py --kodak DIR --state FILE [--out JSON]
+    python -m benchmarks.hyperprior.estimate --kodak DIR --state FILE [--out JSON]
 
 Three rates of the same latents of the Kodak pictures: of the file's stream, of the Estimator (float networks,
 continuous Gaussians), and of a stream whose means and rows of the scale table the float networks choose, which is what
-the integer networks are to be compared with. --state: a checkpoint, or the state kept beside the model file. Needs
-compressai.
+the integer networks are to be compared with. --state: a checkpoint, or the state kept beside the checkpoint that the
+model file came of. Needs compressai.
+
+Takes about ten minutes on two cores; writes results/hyperprior/estimate.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from measuring import RESULTS, environment, pictures_in, read_picture, write_json
-from stream_estimate import part
 from torch import Tensor
 
+from benchmarks.faces.estimate import part
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, environment, parser_of, pictures_in, read_picture, write_json
 from sccodec import bundle
 from sccodec.codecs.hyperprior.codec import Model, Picture
 from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, GridCoder, IntegerDistributions, lattice, traverse
@@ -89,12 +92,12 @@ def compare(
     return stream, content, sum(other.bits.values()), estimate
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=RESULTS / "hyperprior_estimate.json")
-    options = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=RESULTS / "hyperprior/estimate.json")
+    options = parser.parse_args(arguments)
     weights = read_weights(options.state)
     networks = (Distributions(SLICED), Gains(SLICED), EntropyModels(SLICED.hyper))
     for name, network in zip(("distributions", "gains", "entropy"), networks, strict=True):
@@ -122,6 +125,7 @@ def main() -> None:
         "environment": environment("torch", "compressai"),
     }
     write_json(options.out, result)
+    record(options.out, __file__, arguments, models=["hyperprior"], versions=result["environment"]["versions"])
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
-"""The rate-distortion plot of the README: the hyperprior codec on the Kodak pictures, beside what everybody knows.
+"""The rate-distortion plot of docs/results.md: the hyperprior codec on the Kodak pictures, beside what everybody knows.
 
-    python benchmarks/rd_plot.py [--results JSON] [--out PNG]
+    python -m benchmarks.hyperprior.plot [--results JSON] [--out PNG]
 
-Draws what kodak_hyperprior.py wrote: the curves measured there, and BPG's published points. Needs matplotlib.
+Draws what rate_distortion.py wrote: the curves measured there, and BPG's published points. Takes seconds; writes
+results/hyperprior/plot.png. Needs matplotlib.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kodak_hyperprior import BPG, OURS
-from measuring import RESULTS
+from benchmarks.hyperprior.rate_distortion import BPG, OURS
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, parser_of
 
 MOST_BYTES = 120_000
 WIDEST_BPP = 1.6
@@ -71,15 +72,16 @@ def draw(result: dict[str, Any]) -> bytes:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--results", type=Path, default=RESULTS / "kodak_hyperprior.json")
-    parser.add_argument("--out", type=Path, default=RESULTS / "kodak_hyperprior.png")
+    parser = parser_of(__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS / "hyperprior/rate_distortion.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "hyperprior/plot.png")
     options = parser.parse_args(arguments)
     data = draw(json.loads(options.results.read_text(encoding="utf-8")))
     if len(data) > MOST_BYTES:
-        raise SystemExit(f"the plot has {len(data)} bytes, the README takes at most {MOST_BYTES}")
+        raise SystemExit(f"the plot has {len(data)} bytes, a document takes at most {MOST_BYTES}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(data)
+    record(options.out, __file__, arguments, sources=[options.results])
     print(f"{options.out}: {len(data)} bytes")
 
 

@@ -1,17 +1,19 @@
 """Rate and distortion of the hyperprior codec on the Kodak pictures, beside JPEG, JPEG 2000 and WebP.
 
-    python benchmarks/kodak_hyperprior.py --kodak DIR --anchors DIR [--pictures N] [--out JSON]
+    python -m benchmarks.hyperprior.rate_distortion --kodak DIR --anchors DIR [--pictures N] [--out JSON]
 
 --kodak holds the 24 pictures as PNG files. Each is encoded at every setting of every codec, and decoded from the bytes
 alone: bits are those of whole files, PSNR is over all samples of the uint8 pictures, and a curve is the mean of bits
 per pixel and of PSNR over the pictures at each setting. --anchors holds kodak_rd.json and
 kodak_bpg444_measured.json, published curves of the same kind. Bjontegaard rates compare mean curves, by PCHIP through
-log rate over PSNR, over the range of PSNR that both cover. The rows go beside --out as JSON lines. Needs bjontegaard.
+log rate over PSNR, over the range of PSNR that both cover. Needs bjontegaard.
+
+Takes about five minutes on two cores; writes results/hyperprior/rate_distortion.json, and its rows beside it, as JSON
+lines (rate_distortion.jsonl.gz).
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import statistics
@@ -21,10 +23,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import RESULTS, Picture, environment, model_name, pictures_in, read_picture, write_json, write_lines
 from PIL import Image
 
 import sccodec
+from benchmarks.manifest import record
+from benchmarks.measuring import (
+    RESULTS,
+    Picture,
+    bpp,
+    environment,
+    model_name,
+    parser_of,
+    pictures_in,
+    read_picture,
+    write_json,
+    write_lines,
+)
 from sccodec.metrics.image import psnr
 
 OURS = "hyperprior"
@@ -69,7 +83,7 @@ def open_pillow(data: bytes) -> Picture:
         return np.array(image.convert("RGB"))
 
 
-def jpeg2000(picture: Picture, bpp: float) -> bytes:
+def jpeg2000(picture: Picture, rate: float) -> bytes:
     """OpenJPEG as it does best: irreversible colour and wavelet transforms, a bare codestream, rate-controlled."""
     return by_pillow(
         picture,
@@ -78,7 +92,7 @@ def jpeg2000(picture: Picture, bpp: float) -> bytes:
         mct=1,
         no_jp2=True,
         quality_mode="rates",
-        quality_layers=[24 / bpp],
+        quality_layers=[24 / rate],
     )
 
 
@@ -119,7 +133,7 @@ def measure(contender: Contender, picture: Picture, name: str) -> list[dict[str,
             "picture": name,
             "setting": setting,
             "bytes": len(data),
-            "bpp": round(8 * len(data) / (picture.shape[0] * picture.shape[1]), 6),
+            "bpp": round(bpp(data, picture), 6),
             "psnr_db": round(psnr(picture, decoded), 4),
         })  # fmt: skip
     return rows
@@ -197,13 +211,13 @@ def anchors(folder: Path) -> dict[str, list[Point]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path, required=True)
     parser.add_argument("--anchors", type=Path, required=True)
     parser.add_argument("--spec", default="hyperprior")
     parser.add_argument("--quality", type=float, nargs="+", default=[float(q) for q in range(0, 101, 5)])
     parser.add_argument("--pictures", type=int, help="only the first few, to try")
-    parser.add_argument("--out", type=Path, default=RESULTS / "kodak_hyperprior.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "hyperprior/rate_distortion.json")
     options = parser.parse_args(arguments)
 
     where = environment("bjontegaard")
@@ -232,7 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         },
     }
     write_json(options.out, result)
-    write_lines(options.out.with_suffix(".jsonl"), rows)
+    measured = options.out.with_suffix(".jsonl.gz")
+    write_lines(measured, rows)
+    record(options.out, __file__, arguments, models=[options.spec], also=[measured], versions=where["versions"])
     for name, figures in compared.items():
         print(f"{figures['percent']:+7.2f} % against {name}, {figures['psnr_from_db']} to {figures['psnr_to_db']} dB")
 

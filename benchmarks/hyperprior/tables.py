@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kodak_hyperprior import BPG, JPEG, JPEG_HIGHER
-from measuring import row
+from benchmarks.hyperprior.rate_distortion import BPG, JPEG, JPEG_HIGHER
+from benchmarks.measuring import head, row, told_machine, told_peaks
 
 # What the functions below call each result -> its file in results/, without suffix.
-RESULTS = {"kodak": "kodak_hyperprior"} | {
-    name: f"hyperprior_{name}" for name in ("speed", "determinism", "large", "estimate", "complexity")
+RESULTS = {"kodak": "hyperprior/rate_distortion", "large": "hyperprior/memory"} | {
+    name: f"hyperprior/{name}" for name in ("speed", "determinism", "estimate", "complexity")
 }
 MEASURED_HERE = {
     "jpeg": "JPEG, measured here",
@@ -27,10 +27,8 @@ def everything(results: Results) -> str:
     """All that results page and card say about the figures; results by the names of RESULTS, those that there are."""
     parts = [acceptance(results)]
     if kodak := results.get("kodak"):
-        where = kodak["environment"]
-        machine = f"{where['cores']} cores ({where['cpu']}), ONNX Runtime {where['versions']['onnxruntime']}"
         rates = "Bjontegaard rates by PCHIP over the range of PSNR that both curves cover"
-        parts.insert(0, f"{kodak['what']}; {rates}. On {machine}.")
+        parts.insert(0, f"{kodak['what']}; {rates}. On {told_machine(kodak['environment'])}.")
         parts += [comparisons(kodak), qualities(kodak)]
     if speed := results.get("speed"):
         threads = speed["environment"]["threads"]
@@ -40,7 +38,7 @@ def everything(results: Results) -> str:
 
 def acceptance(results: Results) -> str:
     """Floor, aim and measured figure of what the codec was built to reach; an empty cell for what was not measured."""
-    lines = [row("", "floor", "aim", "measured"), row(*["---"] * 4)]
+    lines = head("", "floor", "aim", "measured")
     for name, floor, aim, wanted, tell in (
         ("against JPEG, published", "-36 %", "-60 %", "kodak", against_jpeg),
         ("against BPG 4:4:4, published", "", "0 %, then -10 %", "kodak", against_bpg),
@@ -106,9 +104,8 @@ def differing(determinism: dict[str, Any]) -> str:
 
 
 def memory(large: dict[str, Any]) -> str:
-    largest = max(large["sizes"], key=lambda size: float(size["megapixels"]))
-    peaks = " / ".join(f"{largest[d]['peak_mib'] / 1024:.2f} GiB" for d in ("encode", "decode"))
-    return f"{peaks} at {largest['megapixels']:.1f} megapixels"
+    peaks, megapixels = told_peaks(large)
+    return f"{peaks} at {megapixels:.1f} megapixels"
 
 
 def complexity_in_all(complexity: dict[str, Any]) -> str:
@@ -118,7 +115,7 @@ def complexity_in_all(complexity: dict[str, Any]) -> str:
 
 def networks(complexity: dict[str, Any]) -> str:
     """For the card: every network's size and work."""
-    lines = [row("network", "parameters", "kMAC a pixel", "used by"), row(*["---"] * 4)]
+    lines = head("network", "parameters", "kMAC a pixel", "used by")
     for network in complexity["networks"]:
         parameters = f"{network['parameters'] / 1e6:.2f} M"
         lines.append(row(network["network"], parameters, f"{network['kmac_per_pixel']:.2f}", network["used_by"]))
@@ -127,7 +124,7 @@ def networks(complexity: dict[str, Any]) -> str:
 
 def comparisons(kodak: dict[str, Any]) -> str:
     """The codec's rate against every curve that it was compared with."""
-    lines = [row("rate at equal PSNR against", "", "over"), row(*["---"] * 3)]
+    lines = head("rate at equal PSNR against", "", "over")
     for name, figures in kodak["bd_rate_against"].items():
         lines.append(row(MEASURED_HERE.get(name, name), f"{figures['percent']:+.1f} %", span(figures)))
     return "\n".join(lines)
@@ -135,7 +132,7 @@ def comparisons(kodak: dict[str, Any]) -> str:
 
 def qualities(kodak: dict[str, Any]) -> str:
     """The mean curve at the tens of the knob, and how far each picture's is monotone."""
-    lines = [row("-q", "bpp", "PSNR, dB"), row(*["---"] * 3)]
+    lines = head("-q", "bpp", "PSNR, dB")
     for point in kodak["curves"]["hyperprior"]["points"]:
         if point["setting"] % 10 == 0:
             lines.append(row(f"{point['setting']:g}", f"{point['bpp']:.3f}", f"{point['psnr_db']:.2f}"))
@@ -149,7 +146,7 @@ def qualities(kodak: dict[str, Any]) -> str:
 
 def times(speed: dict[str, Any]) -> str:
     """Ours and the peers', with how many times as long as ours those take."""
-    lines = [row("", *(kind.replace("_", ", ") for kind in KINDS)), row(*["---"] * 5)]
+    lines = head("", *(kind.replace("_", ", ") for kind in KINDS))
     for who, figures in speed["seconds"].items():
         cells = [milliseconds(figures[f"{kind}_seconds"]) for kind in KINDS]
         if ratios := figures.get("times_ours"):

@@ -1,37 +1,40 @@
-"""Bytes of label maps: the label-map coder beside FLIF, JPEG XL and PNG, on the same maps.
+"""Bytes of the label maps of faces: the label-map coder beside FLIF, JPEG XL and PNG, on the same maps.
 
-    python benchmarks/label_maps.py --data DIR [--model FILE.npz] [--flif COMMAND] [--out RESULTS.json]
+    python -m benchmarks.labels.faces --faces DIR [--model FILE.npz] [--flif COMMAND] [--out RESULTS.json]
 
-DIR holds ``faces/val/labels`` (or ``val/labels``). Maps are the given label maps reduced by majority to 32,
+DIR holds ``val/labels`` (or ``faces/val/labels``). Maps are the given label maps reduced by majority to 32,
 64, 128 and 256 pixels. FLIF comes from the PATH, or from npm: ``npm install flif-wasm`` and
 ``--flif "node node_modules/flif-wasm/bin/flif-wasm"``; without it its column is left out. Every stream of ours
 is decoded again and compared; its times are processor time, which a busy machine changes least.
+
+Takes about five minutes on two cores, most of it FLIF's; writes results/labels/faces.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import io
-import json
 import shlex
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 from PIL import Image
 
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, model_name, parser_of, write_json
 from sccodec.entropy.coder import Reader, Writer
 from sccodec.labels.coding import LabelModel, code
 from sccodec.labels.maps import pyramid
 
 SIZES = (256, 128, 64, 32)
 CLASSES = 19
+SPEC = "conceptual:faces"
 
 
 def flif(command: list[str]) -> Callable[[np.ndarray], int]:
@@ -109,14 +112,14 @@ def load_model(path: Path | None) -> LabelModel:
     return LabelModel.from_arrays(default("conceptual", "faces").arrays("labels."), "labels")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--model", type=Path, help="arrays of a LabelModel; otherwise the installed faces model")
     parser.add_argument("--flif", help="command of the FLIF encoder; otherwise flif on the PATH")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "label_maps.json")
-    options = parser.parse_args()
-    folders = [options.data / "faces" / "val", options.data / "val"]
+    parser.add_argument("--out", type=Path, default=RESULTS / "labels/faces.json")
+    options = parser.parse_args(arguments)
+    folders = [options.faces / "faces" / "val", options.faces / "val"]
     paths = sorted(p for folder in folders for p in (folder / "labels").glob("*.png"))
     originals = [np.asarray(Image.open(p), np.uint8) for p in paths]
     maps = [pyramid(m, [m.shape[0] // size for size in SIZES], CLASSES) for m in originals]
@@ -133,9 +136,10 @@ def main() -> None:
             row["of_flif"] = round(row["ours"] / row["flif"], 3)
         results[str(size)] = row
         print(size, row)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    report = {"maps": len(maps), "mean_bytes_by_size": results}
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    models = [SPEC] if options.model is None else None
+    told = {"model": model_name(SPEC)} if models else {}
+    write_json(options.out, {"maps": len(maps)} | told | {"mean_bytes_by_size": results})
+    record(options.out, __file__, arguments, models=models)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,30 @@
 """Bytes of photographs' label maps: what the encoder sends, by strength, beside FLIF, JPEG XL and PNG on the same maps.
 
-    python benchmarks/label_maps_general.py --kodak DIR [--flif COMMAND] [--model FILE.npz --segmenter CHECKPOINT.pt]
-        [--out RESULTS.json]
+    python -m benchmarks.labels.photographs --kodak DIR [--flif COMMAND] [--model FILE.npz --segmenter CHECKPOINT.pt]
+        [--out JSON]
 
 DIR holds the Kodak pictures as PNG files. Maps are those that labels.choice makes of the segmenter's logits,
 one sample for 16x16 pixels, and the likeliest class of each sample (``likeliest``). Segmenter and label model are the
-installed conceptual:general model's, or those of a training. FLIF as in label_maps.py.
+installed conceptual:general model's, or those of a training. FLIF as in faces.py.
+
+Takes some minutes on two cores; writes results/labels/photographs.json.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from label_maps import coders_beside, load_model, ours
-from measuring import pictures_in, read_picture
 
+from benchmarks.labels.faces import coders_beside, load_model, ours
+from benchmarks.manifest import record
+from benchmarks.measuring import RESULTS, model_name, parser_of, pictures_in, read_picture, write_json
 from sccodec.labels.choice import cell_evidence, choose, connected, strength_of
 from sccodec.labels.coding import LabelModel
 
+SPEC = "conceptual:general"
 STRENGTHS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 Logits = Callable[[np.ndarray], np.ndarray]
 
@@ -56,14 +58,14 @@ def of_training(checkpoint: Path, arrays: Path) -> tuple[Logits, LabelModel]:
     return logits, model
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path, required=True)
     parser.add_argument("--segmenter", type=Path, help="checkpoint of segmenter-general; with --model")
     parser.add_argument("--model", type=Path, help="arrays of a LabelModel; with --segmenter")
     parser.add_argument("--flif", help="command of the FLIF encoder; otherwise flif on the PATH")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "label_maps_general.json")
-    options = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=RESULTS / "labels/photographs.json")
+    options = parser.parse_args(arguments)
     if (options.segmenter is None) != (options.model is None):
         parser.error("--segmenter and --model go together")
     logits, model = of_training(options.segmenter, options.model) if options.segmenter else installed()
@@ -93,13 +95,16 @@ def main() -> None:
             row["of_flif"] = round(row["ours"] / row["flif"], 3)
         results["likeliest" if strength is None else str(strength)] = row
         print(strength, row, flush=True)
+    models = [SPEC] if options.segmenter is None else None
+    told = {"model": model_name(SPEC)} if models else {}
     report = {
         "maps": len(pictures),
+        **told,
         "strength_by_quality": {str(q): strength_of(q) for q in (0, 25, 50, 75, 100)},
         "mean_bytes_by_strength": results,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    write_json(options.out, report)
+    record(options.out, __file__, arguments, models=models)
 
 
 if __name__ == "__main__":

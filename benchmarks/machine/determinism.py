@@ -1,6 +1,6 @@
 """Does the same file decode to the same symbols, whatever computes it? Encodes and decodes under many settings.
 
-    python benchmarks/hyperprior_determinism.py --kodak DIR [--python PATH ...] [--cuda] [--out JSON]
+    python -m benchmarks.machine.determinism --kodak DIR [--spec SPEC] [--python PATH ...] [--cuda] [--out JSON]
 
 Each setting is a process of its own: threads, ONNX Runtime's optimisations, the kernels of numpy's BLAS, numpy's own
 CPU features, oneDNN's instruction set, another Python with other libraries (--python, repeated), a GPU (--cuda). Two
@@ -8,6 +8,9 @@ pictures are encoded under each, at three qualities, and every file that comes o
 counts is symbols that differ from those of the setting that encoded the file; the largest difference of the pictures'
 samples is told beside it. Each process reports what was in force, because a variable that nobody reads proves nothing.
 Settings that this CPU lacks are left out.
+
+Takes some minutes on two cores; writes results/<subject of the spec>/determinism.json, for hyperprior
+results/hyperprior/determinism.json.
 """
 
 from __future__ import annotations
@@ -27,20 +30,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import (
-    REPOSITORY,
-    RESULTS,
-    environment,
-    last_line,
-    model_name,
-    pictures_in,
-    read_picture,
-    user_environment,
-    write_json,
-)
 from numpy.typing import NDArray
 
 import sccodec
+from benchmarks.manifest import record
+from benchmarks.measuring import (
+    command_of,
+    environment,
+    last_line,
+    model_name,
+    parser_of,
+    pictures_in,
+    read_picture,
+    result_of,
+    user_environment,
+    write_json,
+)
 from sccodec import api, codec
 from sccodec.codecs.hyperprior.codec import HyperpriorReading
 from sccodec.engine import Settings
@@ -175,9 +180,8 @@ def run(setting: Setting, job: dict[str, Any], folder: Path) -> dict[str, Any]:
     description = folder / "job.json"
     description.write_text(json.dumps(job | {"device": setting.device}))
     variables = {k: v for k, v in user_environment().items() if k not in VARIABLES}
-    variables |= {"PYTHONPATH": str(REPOSITORY)} | setting.variables
-    command = [setting.python, str(Path(__file__).resolve()), "--job", str(description)]
-    done = subprocess.run(command, capture_output=True, text=True, env=variables)
+    command = command_of(__file__, "--job", str(description), python=setting.python)
+    done = subprocess.run(command, capture_output=True, text=True, env=variables | setting.variables)
     if done.returncode != 0:
         raise SystemExit(f"{setting.name} failed: {last_line(done.stderr)}")
     answer: dict[str, Any] = json.loads(last_line(done.stdout))
@@ -261,14 +265,14 @@ def matrix(paths: Sequence[Path], spec: str, chosen: Sequence[Setting], folder: 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path)
     parser.add_argument("--pictures", nargs="+", default=["kodim01", "kodim23"], metavar="NAME")
     parser.add_argument("--spec", default="hyperprior")
     parser.add_argument("--python", nargs="+", default=[], metavar="PATH", help="of environments with other libraries")
     parser.add_argument("--cuda", action="store_true", help="encode and decode on a GPU, too")
     parser.add_argument("--only", type=int, help="only the first few settings, to try")
-    parser.add_argument("--out", type=Path, default=RESULTS / "hyperprior_determinism.json")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--job", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.job:
@@ -285,7 +289,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = matrix(paths, options.spec, chosen, Path(folder))
     result = {"spec": options.spec, "model": model_name(options.spec), "environment": where} | found
-    write_json(options.out, result)
+    out = options.out or result_of(options.spec, "determinism.json")
+    write_json(out, result)
+    record(out, __file__, arguments, models=[options.spec], versions=where["versions"])
     for row in found["settings"]:
         told = f"{row['differing_symbols']:>8} symbols, {row['largest_picture_difference']} grey levels"
         print(f"{told}: {row['setting']}")

@@ -1,10 +1,13 @@
 """A 100-megapixel picture through the command line: memory, time, and how both grow with the picture.
 
-    python benchmarks/hyperprior_large.py --kodak DIR [--sizes WxH ...] [--quality Q] [--out JSON]
+    python -m benchmarks.machine.memory --kodak DIR [--spec SPEC] [--sizes WxH ...] [--quality Q] [--out JSON]
 
 The pictures are mosaics of the Kodak pictures, mirrored in turn, saved as PNG into a temporary folder. Each is encoded
 and decoded by a process of its own (`sccodec encode`, `sccodec decode`, PNG to .scc to PNG); peak memory is the largest
 resident set of that process as the kernel counts it, PNG's part included. Linux only.
+
+Takes some minutes on two cores; writes results/<subject of the spec>/memory.json, for hyperprior
+results/hyperprior/memory.json.
 """
 
 from __future__ import annotations
@@ -23,18 +26,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import (
-    RESULTS,
+from PIL import Image
+
+from benchmarks.manifest import record
+from benchmarks.measuring import (
     Picture,
+    command_of,
     environment,
     last_line,
     model_name,
+    parser_of,
     pictures_in,
     read_picture,
+    result_of,
     user_environment,
     write_json,
 )
-from PIL import Image
 
 SIZES = ("3072x2048", "6144x4096", "12288x8192")
 MOST_SAMPLES = 1 << 24  # compared at a time
@@ -95,8 +102,7 @@ def measure(command: Sequence[str], log: Path) -> dict[str, float]:
 
 def ask(*arguments: str) -> str:
     """Run this script as a process of its own, which keeps the picture out of this one; gives its last line."""
-    command = [sys.executable, str(Path(__file__).resolve()), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command_of(__file__, *arguments), capture_output=True, text=True, env=user_environment())
     if done.returncode != 0:
         raise SystemExit(f"{arguments[0]} failed: {last_line(done.stderr)}")
     return last_line(done.stdout)
@@ -114,13 +120,13 @@ def growth(rows: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path)
     parser.add_argument("--spec", default="hyperprior")
     parser.add_argument("--quality", type=float, default=50.0)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), metavar="WxH")
     parser.add_argument("--suffix", default=".png", help="what decode writes; .ppm leaves PNG's time out")
-    parser.add_argument("--out", type=Path, default=RESULTS / "hyperprior_large.json")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--mosaic", nargs=2, metavar=("SIZE", "TARGET"), help=argparse.SUPPRESS)
     parser.add_argument("--compare", nargs=2, type=Path, metavar="PICTURE", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -164,7 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "environment": where,
         "model": model_name(options.spec),
     }
-    write_json(options.out, result)
+    out = options.out or result_of(options.spec, "memory.json")
+    write_json(out, result)
+    record(out, __file__, arguments, models=[options.spec], versions=where["versions"])
     print(json.dumps(result["seconds_a_further_megapixel"]))
 
 

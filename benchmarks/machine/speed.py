@@ -1,12 +1,16 @@
 """Seconds to encode and decode one Kodak picture, beside compressai's hyperprior models on the same machine.
 
-    python benchmarks/hyperprior_speed.py --kodak DIR [--picture NAME] [--threads N] [--peers NAME ...] [--out JSON]
+    python -m benchmarks.machine.speed --kodak DIR [--spec SPEC] [--picture NAME] [--threads N] [--peers NAME ...]
+        [--out JSON]
 
 Cold: a process from start to end, picture file to coded file or back (`sccodec encode`, `sccodec decode`; for a peer,
 a Python process that imports compressai, builds the model and codes once). Warm: one call in a process that has made
 some, array to bytes or back. Medians of both. The peers have random weights: their files mean nothing, but the
 arithmetic and the number of symbols are those of the trained models. The cold processes of all take turns. Needs
 compressai, unless --peers names none.
+
+Takes a few minutes on two cores that do nothing else; writes results/<subject of the spec>/speed.json, for hyperprior
+results/hyperprior/speed.json.
 """
 
 from __future__ import annotations
@@ -23,20 +27,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import (
-    RESULTS,
+from PIL import Image
+
+from benchmarks.manifest import record
+from benchmarks.measuring import (
     Picture,
+    command_of,
     environment,
     last_line,
     medians,
     model_name,
+    parser_of,
     pictures_in,
     read_picture,
+    result_of,
     time_processes,
     user_environment,
     write_json,
 )
-from PIL import Image
 
 PEERS = ("bmshj2018-hyperprior", "mbt2018-mean")
 PEER_QUALITY = 4
@@ -124,7 +132,7 @@ def cold_commands(
         f"{OURS} encode": [*ours, "encode", str(source), *chosen, "-o", str(target), "--force"],
         f"{OURS} decode": [*ours, "decode", str(target), "-o", str(folder / "ours.png"), "--force"],
     }
-    worker = [sys.executable, str(Path(__file__).resolve()), "--threads", str(threads)]
+    worker = command_of(__file__, "--threads", str(threads))
     for peer in peers:
         files = {"encode": (source, folder / f"{peer}.bin"), "decode": (folder / f"{peer}.bin", folder / f"{peer}.png")}
         for direction, paths in files.items():
@@ -134,9 +142,9 @@ def cold_commands(
 
 def measure_warm(name: str, source: Path, options: argparse.Namespace, settings: dict[str, str]) -> dict[str, Any]:
     """Warm seconds by direction, from a process of its own."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--warm", name, str(source), "--spec", options.spec,
-               "--quality", str(options.quality), "--threads", str(options.threads),
-               "--calls", str(options.calls), "--before", str(options.before)]  # fmt: skip
+    settled = ("spec", "quality", "threads", "calls", "before")
+    chosen = [word for key in settled for word in (f"--{key}", str(getattr(options, key)))]
+    command = command_of(__file__, "--warm", name, str(source), *chosen)
     done = subprocess.run(command, capture_output=True, text=True, env=user_environment() | settings)
     if done.returncode != 0:
         raise SystemExit(f"warm calls of {name} failed: {last_line(done.stderr)}")
@@ -174,7 +182,7 @@ def landscape(folder: Path, name: str | None) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path)
     parser.add_argument("--picture", metavar="NAME", help="kodim05, for example; the first of 768x512 otherwise")
     parser.add_argument("--spec", default="hyperprior")
@@ -184,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=7)
     parser.add_argument("--calls", type=int, default=15)
     parser.add_argument("--before", type=int, default=3, help="warm calls that are not counted")
-    parser.add_argument("--out", type=Path, default=RESULTS / "hyperprior_speed.json")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--cold", nargs=4, metavar=("PEER", "DIRECTION", "SOURCE", "TARGET"), help=argparse.SUPPRESS)
     parser.add_argument("--warm", nargs=2, metavar=("NAME", "SOURCE"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -221,7 +229,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "peers": f"compressai's zoo, quality {PEER_QUALITY}, random weights",
         "seconds": figures(cold, warm_calls),
     }
-    write_json(options.out, result)
+    out = options.out or result_of(options.spec, "speed.json")
+    write_json(out, result)
+    record(out, __file__, arguments, models=[options.spec], versions=where["versions"])
     for who, seconds in result["seconds"].items():
         told = {k: v for k, v in seconds.items() if k != "all"}
         print(f"{who}: {json.dumps(told)}")

@@ -1,16 +1,18 @@
 """The conceptual codec for any photograph on Kodak, beside BPG's files of the same size.
 
-    python benchmarks/conceptual_general.py --kodak DIR [--quality Q ...] [--sheet] [--out JSON]
+    python -m benchmarks.photographs.rate_distortion --kodak DIR [--quality Q ...] [--sheet] [--out JSON]
 
 --kodak holds the 24 pictures as PNG files; LPIPS weights as `sccodec data fetch lpips` has them, or SCCODEC_LPIPS. Each
 picture is encoded at each quality and decoded from the bytes alone; figures are means over the pictures, metrics are of
 the uint8 pictures. BPG is 4:4:4; "of the same size" is its smallest file that is no smaller than ours, so BPG never has
-fewer bytes. --sheet writes contact sheets into results/: original, ours at the default quality, BPG at its size.
+fewer bytes. --sheet writes contact sheets: original, ours at the default quality, BPG at its size.
+
+Takes about ten minutes on two cores; writes results/photographs/rate_distortion.json, and the sheets beside it as
+kodak_1.jpg to kodak_4.jpg.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +20,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import RESULTS, Picture, environment, model_name, pictures_in, read_picture, write_json
 from PIL import Image, ImageDraw
 
 import sccodec
+from benchmarks.manifest import record
+from benchmarks.measuring import (
+    RESULTS,
+    Picture,
+    bpp,
+    environment,
+    model_name,
+    parser_of,
+    pictures_in,
+    read_picture,
+    write_json,
+)
 from sccodec.metrics.image import ms_ssim, psnr
 from sccodec.metrics.perceptual import LPIPS, TRUNKS, lpips
 
@@ -46,7 +59,7 @@ class Metrics:
             raise SystemExit(f"decoded to {decoded.shape}, not {original.shape}")
         row: dict[str, float] = {
             "bytes": len(data),
-            "bpp": round(8 * len(data) / (original.shape[0] * original.shape[1]), 6),
+            "bpp": round(bpp(data, original), 6),
             "psnr_db": round(psnr(original, decoded), 4),
             "ms_ssim": round(ms_ssim(original, decoded), 6),
         }
@@ -94,21 +107,21 @@ def sheets(folder: Path, panels: Sequence[list[tuple[Picture, str]]]) -> list[Pa
                 ImageDraw.Draw(cell).text((2, 1), text, "black")
                 cells.append(np.asarray(cell))
             strips.append(np.concatenate(cells, 1))
-        path = folder / f"kodak_conceptual_{start // SHEET_ROWS + 1}.jpg"
+        path = folder / f"kodak_{start // SHEET_ROWS + 1}.jpg"
         Image.fromarray(np.concatenate(strips, 0)).save(path, quality=74, optimize=True, progressive=True)
         paths.append(path)
     return paths
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--kodak", type=Path, required=True)
     parser.add_argument("--spec", default=SPEC)
     parser.add_argument("--quality", type=float, nargs="+", default=list(QUALITIES))
     parser.add_argument("--default", type=float, default=DEFAULT, help="the quality that is set beside BPG")
     parser.add_argument("--pictures", type=int, help="only the first few, to try")
     parser.add_argument("--sheet", action="store_true")
-    parser.add_argument("--out", type=Path, default=RESULTS / "conceptual_general.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "photographs/rate_distortion.json")
     options = parser.parse_args(arguments)
 
     metrics = Metrics({trunk: LPIPS(trunk) for trunk in TRUNKS})
@@ -145,9 +158,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         },
     }
     write_json(options.out, result)
-    if options.sheet:
-        for path in sheets(options.out.parent, panels):
-            print(f"{path}: {path.stat().st_size} bytes")
+    shown_at = sheets(options.out.parent, panels) if options.sheet else []
+    record(options.out, __file__, arguments, models=[options.spec], also=shown_at, versions=where["versions"])
+    for path in shown_at:
+        print(f"{path}: {path.stat().st_size} bytes")
     for point in result["curve"]:
         print(point["quality"], point["mean"])
 

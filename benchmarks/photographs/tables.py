@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from measuring import row
+from benchmarks.measuring import head, row, told_machine, told_peaks
 
 # What the functions below call each result -> its file in results/, without suffix.
 RESULTS = {
-    "kodak": "conceptual_general",
-    "speed": "conceptual_general_speed",
-    "large": "conceptual_general_large",
+    "kodak": "photographs/rate_distortion",
+    "speed": "photographs/speed",
+    "large": "photographs/memory",
 }
 
 SEEN = (
@@ -27,10 +27,9 @@ Results = Mapping[str, dict[str, Any]]
 def everything(results: Results) -> str:
     """All that results page and card say about the figures; results by the names of RESULTS, those that there are."""
     kodak = results["kodak"]
-    where = kodak["environment"]
-    machine = f"{where['cores']} cores ({where['cpu']}), ONNX Runtime {where['versions']['onnxruntime']}"
     parts = [
-        f"{kodak['what']}, at -q {kodak['default']:g} unless stated, means over the pictures. On {machine}.",
+        f"{kodak['what']}, at -q {kodak['default']:g} unless stated, means over the pictures. "
+        f"On {told_machine(kodak['environment'])}.",
         acceptance(results),
         beside_bpg(kodak),
         qualities(kodak),
@@ -44,7 +43,7 @@ def acceptance(results: Results) -> str:
     beside = kodak["beside_bpg"]
     ours, bpg, n = beside["ours"], beside["bpg"], len(beside["pictures"])
     closer = beside["closer"]["lpips_alex"]
-    lines = [row("", "floor", "aim", "measured"), row(*["---"] * 4)]
+    lines = head("", "floor", "aim", "measured")
     lines.append(row("bits per pixel", "at most 0.05", "", f"{ours['bpp']:.4f}"))
     lines.append(row("LPIPS v0.1 AlexNet", "0.42", "0.30", f"{ours['lpips_alex']:.4f}"))
     said = f"{closer} of {n} (mean of BPG's {bpg['lpips_alex']:.4f} at {bpg['bpp']:.4f} bpp)"
@@ -59,9 +58,8 @@ def acceptance(results: Results) -> str:
         both = f"{seconds['cold_decode_seconds']:.2f} s (encode {seconds['cold_encode_seconds']:.2f} s)"
         lines.append(row("cold decode, 768x512", "1.5 s", "0.6 s", both))
     if large := results.get("large"):
-        largest = max(large["sizes"], key=lambda size: float(size["megapixels"]))
-        peaks = " / ".join(f"{largest[d]['peak_mib'] / 1024:.2f} GiB" for d in ("encode", "decode"))
-        lines.append(row("24 megapixels, encode / decode", "3 GiB", "", f"{peaks} at {largest['megapixels']:.1f}"))
+        peaks, megapixels = told_peaks(large)
+        lines.append(row("24 megapixels, encode / decode", "3 GiB", "", f"{peaks} at {megapixels:.1f}"))
     return "\n".join(lines)
 
 
@@ -84,7 +82,7 @@ def label_maps(kodak: dict[str, Any], maps: dict[str, Any]) -> str:
 
 def beside_bpg(kodak: dict[str, Any]) -> str:
     """Every picture: bytes and LPIPS (AlexNet) of ours and of BPG's file of the same size."""
-    lines = [row("picture", "bytes", "LPIPS", "PSNR, dB", "BPG: bytes", "LPIPS", "PSNR, dB"), row(*["---"] * 7)]
+    lines = head("picture", "bytes", "LPIPS", "PSNR, dB", "BPG: bytes", "LPIPS", "PSNR, dB")
     for pair in kodak["beside_bpg"]["pictures"]:
         cells = [
             cell
@@ -98,12 +96,8 @@ def beside_bpg(kodak: dict[str, Any]) -> str:
 def qualities(kodak: dict[str, Any]) -> str:
     """The mean curve over the quality knob; the last three columns are bytes of sections."""
     names = ("labels", "hyper", "textures", "coarse")
-    lines = [
-        row(
-            "-q", "bpp", "LPIPS AlexNet", "LPIPS VGG16", "MS-SSIM", "PSNR, dB", "bytes of labels", "textures", "coarse"
-        ),
-        row(*["---"] * 9),
-    ]
+    figures_told = ("bpp", "LPIPS AlexNet", "LPIPS VGG16", "MS-SSIM", "PSNR, dB")
+    lines = head("-q", *figures_told, "bytes of labels", "textures", "coarse")
     for point in kodak["curve"]:
         mean = point["mean"]
         sizes = {name: mean.get(f"{name}_bytes", 0.0) for name in names}

@@ -1,0 +1,1 @@
+"""What sccodec was measured with: a folder for each subject, results in `results/` under the same names."""

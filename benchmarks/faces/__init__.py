@@ -1,0 +1,1 @@
+"""The conceptual codec on faces."""

@@ -1,0 +1,1 @@
+"""The hyperprior codec on Kodak."""

@@ -1,0 +1,1 @@
+"""Label maps, beside coders of pictures without loss."""
