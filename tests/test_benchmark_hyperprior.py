@@ -1,4 +1,4 @@
-"""The benchmarks of the hyperprior and of the machine compute, count and judge rightly, with stand-ins for the codec."""
+"""The benchmarks of the hyperprior and of the machine compute, count and judge rightly, with stand-ins for codecs."""
 
 from __future__ import annotations
 
