@@ -172,7 +172,8 @@ def unpacked(path: Path, folder: Path) -> Path:
 
 def bpp(data: bytes, picture: Picture) -> float:
     """Bits per pixel of a file of a picture [H, W, 3]."""
-    return 8 * len(data) / (picture.shape[0] * picture.shape[1])
+    height, width = picture.shape[:2]
+    return 8 * len(data) / (height * width)
 
 
 def told_machine(environment: Mapping[str, Any]) -> str:

@@ -19,16 +19,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.manifest import record
 from benchmarks.measuring import RESULTS, parser_of, write_json
 from sccodec import bundle
-from sccodec.codecs.conceptual.faces import Model, Setting, traverse
+from sccodec.codecs.conceptual.faces import FacesModel, Setting, traverse
 from sccodec.codecs.conceptual.networks.faces import ConceptualConfig
 from sccodec.codecs.conceptual.networks.priors import DetailPrior, TexturePrior
 from sccodec.codecs.conceptual.priors import step_factors
-from sccodec.networks.labels import from_state
+from sccodec.networks.labels import LabelContext, from_state
 from sccodec.training.conceptual.rate import FloatPriors
 from sccodec.training.estimator import EntropyModels, Estimator
 from sccodec.training.faces import find_split, load_labelled
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quality", type=float, nargs="+", default=[20.0, 50.0, 80.0])
     parser.add_argument("--out", type=Path, default=RESULTS / "faces/estimate.json")
     options = parser.parse_args(arguments)
-    model = Model(bundle.default("conceptual", "faces"))
+    model = FacesModel(bundle.default("conceptual", "faces"))
     known = {k: v for k, v in model.config.items() if k in ConceptualConfig.__dataclass_fields__}
     config = ConceptualConfig(**known)
     weights = read_weights(options.state)
@@ -78,11 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @torch.no_grad()
 def compare(
-    model: Model,
+    model: FacesModel,
     image: np.ndarray,
     setting: Setting,
     networks: tuple[TexturePrior, DetailPrior, EntropyModels],
-    label_context: nn.Module,
+    label_context: LabelContext,
 ) -> tuple[float, float]:
     """Bits of the stream, flush and check symbol included, and of the Estimator."""
     labels, found, t, w = model.analyse(model.prepare(image), setting)

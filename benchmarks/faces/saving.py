@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.manifest import record
 from benchmarks.measuring import RESULTS, parser_of, write_json
 from sccodec import bundle
-from sccodec.codecs.conceptual.faces import Model, Setting, traverse
+from sccodec.codecs.conceptual.faces import FacesModel, Setting, traverse
 from sccodec.codecs.conceptual.priors import IntegerPriors, LatentCoder
 from sccodec.codecs.conceptual.regions import Regions
 from sccodec.entropy.coder import Writer
@@ -34,7 +34,7 @@ Floats = NDArray[np.floating[Any]]
 SETTING = Setting(8, 0)
 
 
-def latents(model: Model, folder: Path, limit: int | None) -> list[tuple[Regions, Floats, Floats]]:
+def latents(model: FacesModel, folder: Path, limit: int | None) -> list[tuple[Regions, Floats, Floats]]:
     """Regions, textures and detail of the faces of a folder, as the encoder finds them."""
     found = []
     for image in load_labelled(folder, model.size, limit).images:
@@ -43,7 +43,7 @@ def latents(model: Model, folder: Path, limit: int | None) -> list[tuple[Regions
     return found
 
 
-def hyperprior_bits(model: Model, found: Regions, t: Floats, detail: Floats) -> tuple[float, float]:
+def hyperprior_bits(model: FacesModel, found: Regions, t: Floats, detail: Floats) -> tuple[float, float]:
     """Bits of z and of the textures as the codec writes them."""
     writer = Writer()
     priors = IntegerPriors(model.priors, found, SETTING.exponent)
@@ -52,7 +52,7 @@ def hyperprior_bits(model: Model, found: Regions, t: Floats, detail: Floats) -> 
     return writer.bits["hyper"], writer.bits["textures"]
 
 
-def gaussian_bits(model: Model, t: Floats, mean: Floats, deviation: Floats) -> float:
+def gaussian_bits(model: FacesModel, t: Floats, mean: Floats, deviation: Floats) -> float:
     """Bits of textures [K, textures] under Gaussians of the same shape."""
     writer = Writer()
     rows = np.clip(np.searchsorted(scales(), deviation), 0, len(scales()) - 1)
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=int, default=800, help="training faces to fit the Gaussians on")
     parser.add_argument("--val", type=int, default=None, help="validation faces, all by default")
     options = parser.parse_args(arguments)
-    model = Model(bundle.default("conceptual", "faces"))
+    model = FacesModel(bundle.default("conceptual", "faces"))
     train = latents(model, find_split(options.faces, "faces", "train"), options.train)
     held = latents(model, find_split(options.faces, "faces", "val"), options.val)
     rows = np.concatenate([t for _, t, _ in train])

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--every", type=int, default=1, help="take one picture of so many")
     parser.add_argument("--out", type=Path, default=RESULTS / "faces/variant_choice.json")
     options = parser.parse_args(arguments)
-    model = faces.Model(bundle.default("conceptual", "faces"))
+    model = faces.FacesModel(bundle.default("conceptual", "faces"))
 
     def is_portrait(picture: np.ndarray) -> bool:
         return portrait.has_shape(picture) and model.is_portrait(model.prepare(picture))

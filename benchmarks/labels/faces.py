@@ -96,7 +96,7 @@ def ours(model: LabelModel, seconds: dict[str, list[float]]) -> Callable[[np.nda
 
 def coders_beside(flif_command: str | None, colours: int = 0) -> dict[str, Callable[[np.ndarray], int]]:
     """JPEG XL, PNG, and FLIF where it is: by the command given, or on the PATH."""
-    coders = {"jpegxl": jpegxl, "png": functools.partial(png, colours=colours)}
+    coders: dict[str, Callable[[np.ndarray], int]] = {"jpegxl": jpegxl, "png": functools.partial(png, colours=colours)}
     command = shlex.split(flif_command) if flif_command else [p for p in [shutil.which("flif")] if p]
     if command:
         coders["flif"] = flif(command)

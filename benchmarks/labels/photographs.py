@@ -26,19 +26,19 @@ from sccodec.labels.coding import LabelModel
 
 SPEC = "conceptual:general"
 STRENGTHS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
-Logits = Callable[[np.ndarray], np.ndarray]
+Evidence = Callable[[np.ndarray], np.ndarray]
 
 
-def installed() -> tuple[Logits, LabelModel]:
-    """The installed model's segmenter, uint8 [H, W, 3] -> logits [classes, H/4, W/4], and its label model."""
+def installed() -> tuple[Evidence, LabelModel]:
+    """The installed model: uint8 [H, W, 3] -> log-probabilities [classes, H/16, W/16], and its label model."""
     from sccodec.bundle import default
-    from sccodec.codecs.conceptual.photographs import Geometry, Model
+    from sccodec.codecs.conceptual.photographs import Geometry, PhotographsModel
 
-    model = Model(default("conceptual", "general"))
-    return lambda image: model.segment(image, Geometry.of(*image.shape[:2])), model.parts.label_model
+    model = PhotographsModel(default("conceptual", "general"))
+    return lambda image: model.evidence(image, Geometry.of(*image.shape[:2])), model.parts.label_model
 
 
-def of_training(checkpoint: Path, arrays: Path) -> tuple[Logits, LabelModel]:
+def of_training(checkpoint: Path, arrays: Path) -> tuple[Evidence, LabelModel]:
     """As ``installed``, of a training's checkpoint and of what ``sccodec export labels-general`` wrote."""
     import torch
 
@@ -50,12 +50,13 @@ def of_training(checkpoint: Path, arrays: Path) -> tuple[Logits, LabelModel]:
     segmenter.load_state_dict(load_average(checkpoint, "segmenter"))
     place(segmenter).eval()
 
-    def logits(image: np.ndarray) -> np.ndarray:
+    def evidence(image: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
-            return segmenter(x.contiguous(memory_format=torch.channels_last))[0].numpy()
+            logits = segmenter(x.contiguous(memory_format=torch.channels_last))[0].numpy()
+        return cell_evidence(logits)
 
-    return logits, model
+    return evidence, model
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,10 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if (options.segmenter is None) != (options.model is None):
         parser.error("--segmenter and --model go together")
-    logits, model = of_training(options.segmenter, options.model) if options.segmenter else installed()
+    evidence_of, model = of_training(options.segmenter, options.model) if options.segmenter else installed()
     pictures = [read_picture(p) for p in pictures_in(options.kodak)]
     pixels = float(np.mean([p.shape[0] * p.shape[1] for p in pictures]))
-    evidence = [cell_evidence(logits(p)) for p in pictures]
+    evidence = [evidence_of(p) for p in pictures]
     seconds: dict[str, list[float]] = {}
     coders = {"ours": ours(model, seconds)} | coders_beside(options.flif)
     results: dict[str, dict[str, float]] = {}
