@@ -13,7 +13,8 @@ from PIL import Image
 
 import sccodec
 from sccodec import api, bundle
-from sccodec.codecs.conceptual import faces, portrait
+from sccodec.codecs.conceptual import faces, portrait, textures
+from sccodec.labels import choice
 from tests.decode_golden import GOLDEN
 from tests.test_conceptual_faces import picture
 
@@ -74,6 +75,26 @@ def test_the_shipped_model_knows_a_portrait(monkeypatch: pytest.MonkeyPatch) -> 
     assert model.is_portrait(model.prepare(image))
     for other in (image[::-1], image[:, ::-1][: image.shape[0] // 2], picture(256, 256), np.full_like(image, 128)):
         assert not model.is_portrait(model.prepare(np.ascontiguousarray(other)))
+
+
+def test_a_face_whose_map_no_face_has_is_no_portrait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts are in their places, but what is around them takes more bits than a face's map."""
+    monkeypatch.delenv("SCCODEC_MODELS", raising=False)
+    model = faces.FacesModel(bundle.default("conceptual", "faces"))
+    calm = face()
+    hair = np.random.default_rng(0).random((32, 32)).repeat(2, 0).repeat(2, 1) < 0.5
+    wild = np.where((calm == 0) & hair, portrait.LABELS.index("hair"), calm)
+
+    def judge(labels: np.ndarray) -> tuple[bool, float]:
+        logits = 20.0 * (np.arange(19)[:, None, None] == labels).astype(np.float32)
+        sent = textures.choose_labels(logits, (32, 32))
+        prepared = faces.Prepared(256, 256, np.zeros((1, 3, 256, 256), np.float32), logits)
+        return model.is_portrait(prepared), float(choice.sample_bits(sent, model.label_model).sum())
+
+    for labels, fits in ((calm, True), (wild, False)):
+        assert portrait.is_aligned(labels)
+        found, bits = judge(labels)
+        assert found == fits and (150 < bits < 600 if fits else 650 < bits < 5000), bits
 
 
 def install(folder: Path, golden: str, variant: str) -> None:

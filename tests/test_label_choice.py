@@ -58,6 +58,18 @@ def test_a_class_that_does_not_pay_for_its_texture_is_given_up() -> None:
     assert 4 not in choose(evidence_of(labels, 3.0), None, price=180.0)
 
 
+@pytest.mark.parametrize(("bits", "stays"), [(24.0, False), (30.5, True)])
+def test_a_region_is_worth_its_edges_and_itself(bits: float, stays: bool) -> None:  # noqa: FBT001
+    """4x4 samples have 16 edges of 1.2 bits, and a region takes 9: 28.2 bits of evidence pay for it."""
+    labels = np.zeros((12, 16), np.uint8)
+    labels[4:8, 6:10] = 3
+    evidence = np.where(np.arange(CLASSES)[:, None, None] == labels, 0.0, -20.0 * math.log(2)).astype(np.float32)
+    evidence[0][labels == 3] = -bits / 16 * math.log(2)
+    assert (3 in choose(evidence, None, price=0.0)) == stays
+    assert 3 not in choose(evidence, None, price=bits)
+    assert (3 in choose(evidence, None, strength=28.2 / 24, price=0.0)) == (bits > 28.2**2 / 24)
+
+
 def test_more_strength_leaves_fewer_regions() -> None:
     rng = np.random.default_rng(1)
     smooth = rng.normal(size=(CLASSES, 6, 8)).repeat(4, 1).repeat(4, 2) * 3 + rng.normal(size=(CLASSES, 24, 32))
