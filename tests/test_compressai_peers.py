@@ -337,13 +337,6 @@ def test_a_checkpoint_that_is_no_quality_of_the_zoo(checkpoint: Checkpoint) -> N
         sccodec.encode(picture(16, 16), spec, options=Options(checkpoint=Path("other")))
 
 
-def test_no_labels(checkpoint: Checkpoint) -> None:
-    options = checkpoint("bmshj2018-factorized")
-    data = sccodec.encode(picture(16, 16), "compressai:bmshj2018-factorized:1", options=options)
-    with pytest.raises(BadInput, match="labels"):
-        api.labels(data)
-
-
 # From here on nothing needs compressai.
 
 

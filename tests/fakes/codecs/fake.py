@@ -11,6 +11,7 @@ from sccodec import api
 from sccodec.bundle import Installed
 from sccodec.codec import Codec, Encoder, Info, Labelled, Notice, Options, Picture, Reading, Spec, Stream
 from sccodec.container import Container
+from sccodec.errors import BadInput, Corrupt
 
 TAG = b"fake"
 owner_of_others = api.named_by
@@ -21,13 +22,25 @@ def named_by(file: Container) -> tuple[str, Installed | None]:
     return ("fake", None) if file.tag == TAG else owner_of_others(file)
 
 
+def inflate(file: Container) -> Picture:
+    """The samples of a file; raises Corrupt for any bytes but those of so many samples."""
+    inflater = zlib.decompressobj()
+    try:
+        samples = inflater.decompress(file.payload, file.height * file.width * 3 + 1)
+    except zlib.error as error:
+        raise Corrupt(f"the file is damaged: {error}") from None
+    if not inflater.eof or inflater.unused_data or len(samples) != file.height * file.width * 3:
+        raise Corrupt("the file is damaged: it does not hold its samples, and nothing else")
+    return np.frombuffer(samples, np.uint8).reshape(file.height, file.width, 3)
+
+
 @dataclass(frozen=True)
 class FakeReading(Reading):
     stream: Stream
+    samples: Picture
 
     def picture(self) -> Picture:
-        c = self.stream.container
-        return np.frombuffer(zlib.decompress(c.payload), np.uint8).reshape(c.height, c.width, 3)
+        return self.samples
 
     def info(self) -> Info:
         c, n = self.stream.container, self.stream.file_bytes
@@ -42,6 +55,8 @@ class Fake(Codec[Stream], Labelled):
 
     def encoder(self, picture: Picture, spec: Spec, notice: Notice, options: Options) -> Encoder:
         self.check(spec)
+        if spec.variant not in (None, "plain", "faces"):
+            raise BadInput(f"fake has no variant {spec.variant!r}")
         height, width = picture.shape[:2]
 
         def encode(quality: float | None) -> Container:
@@ -54,10 +69,10 @@ class Fake(Codec[Stream], Labelled):
         return encode
 
     def read(self, file: Stream, options: Options) -> FakeReading:
-        return FakeReading(file)
+        return FakeReading(file, inflate(file.container))
 
     def labels(self, file: Stream, options: Options) -> Picture:
-        return self.read(file, options).picture()[::4, ::4, 0] // 16
+        return inflate(file.container)[::4, ::4, 0] // 16
 
 
 def codec() -> Fake:
