@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before numpy and torch read it: there are as many workers as cores
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "SCCODEC_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 import numpy as np
 import numpy.typing as npt

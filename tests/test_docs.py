@@ -72,7 +72,7 @@ def test_every_model_is_in_the_changelog() -> None:
 
 
 @pytest.mark.parametrize("words", command_lines(), ids=" ".join)
-def test_every_command_line_parses(words: tuple[str, ...]) -> None:
+def test_every_command_line_parses(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Options and arguments exist; nothing is run, and files named need not exist."""
     if words[0].startswith("-") or words[0] == "COMMAND":
         return
@@ -81,7 +81,7 @@ def test_every_command_line_parses(words: tuple[str, ...]) -> None:
     assert found is not None
     for parameter in found.params:
         if isinstance(parameter.type, click.Path):
-            parameter.type.exists = False
+            monkeypatch.setattr(parameter.type, "exists", False)  # until other tests use the command
     found.make_context(words[0], list(words[1:]), parent=context)
 
 
