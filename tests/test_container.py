@@ -62,13 +62,13 @@ def test_prefixes_of_long_files_by_construction() -> None:
     """Cuts by multiples of 256 bytes would pass a bare CRC once in 2^16: here never."""
     rng = random.Random(5)
     compact = 0
-    for n in [256 * 1500 + 5] * 3 + [256 * 70] * 40:
+    for n in [256 * 1500 + 5] + [256 * 70] * 40:
         data = serialise(replace(PLAIN, payload=rng.randbytes(n)))
         compact += len(data) == n + 13
         for cut in range(256, len(data), 256):
             with pytest.raises(BadStream):
                 parse(data[:-cut])
-    assert compact >= 42
+    assert compact >= 40
 
 
 @given(st.binary(max_size=64))
