@@ -37,10 +37,9 @@ def inflate(file: Container) -> Picture:
 @dataclass(frozen=True)
 class FakeReading(Reading):
     stream: Stream
-    samples: Picture
 
     def picture(self) -> Picture:
-        return self.samples
+        return inflate(self.stream.container)
 
     def info(self) -> Info:
         c, n = self.stream.container, self.stream.file_bytes
@@ -69,7 +68,7 @@ class Fake(Codec[Stream], Labelled):
         return encode
 
     def read(self, file: Stream, options: Options) -> FakeReading:
-        return FakeReading(file, inflate(file.container))
+        return FakeReading(file)
 
     def labels(self, file: Stream, options: Options) -> Picture:
         return inflate(file.container)[::4, ::4, 0] // 16
