@@ -1,7 +1,7 @@
 """The networks of the conceptual codec for any photograph: hyperprior transforms at low rates, and a painter.
 
     x -> g_a (1/8) --+-> texture features -> mean of each region -> t
-                     +-> y (1/16): the coarse layer            (hyperprior/networks.py)
+                     +-> y (1/16): the coarse layer            (hyperprior/networks/__init__.py)
 
     y_hat -> g_s -> features at 1/8 --+-> a coarse picture -------------------------+
     t_hat, labels -> styles ----------+-> painter at 1/8, 1/4, 1/2 -> what it lacks -+-> picture
