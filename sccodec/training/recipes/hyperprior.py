@@ -29,6 +29,13 @@ from sccodec.codecs.hyperprior.networks import (
     Synthesis,
     rows_of_scale,
 )
+from sccodec.codecs.hyperprior.networks.detail import (
+    DETAIL_ANCHOR,
+    DETAIL_QUALITY,
+    DetailAnalysis,
+    DetailDistributions,
+    DetailSynthesis,
+)
 from sccodec.errors import BadInput
 from sccodec.training.estimator import EntropyModels
 from sccodec.training.export import LICENCE
@@ -44,26 +51,27 @@ LAMBDAS = (0.0004, 0.1)
 HELD_QUALITIES = (0, 25, 50, 75, 100)
 LEARNING_RATE = 2.5e-3
 RATE_SHARES = {"linear": 0.1, "gains": 1.0, "others": 1.0}
+TRANSFORMS = ("analysis", "synthesis", "detail_analysis", "detail_synthesis")
 LINEAR = ("embed", "down", "up", "draw")
 CALIBRATION_BATCHES, CALIBRATION_PICTURES = 11, 32
 
 
 def kind(network: str, key: str) -> str:
     """The group of parameters that share a learning rate."""
-    if network == "gains" or key == "base" or key.endswith((".before", ".after")):
+    if network == "gains" or key in ("base", "log_step", "log_shrink") or key.endswith((".before", ".after")):
         return "gains"
-    return "linear" if network in ("analysis", "synthesis") and key.split(".")[0] in LINEAR else "others"
+    return "linear" if network in TRANSFORMS and key.split(".")[0] in LINEAR else "others"
 
 
-def distortion_weight(q: Tensor) -> Tensor:
+def distortion_weight(q: Tensor, lambdas: tuple[float, float]) -> Tensor:
     """Qualities [B] -> lambda [B], log-spaced."""
-    low, high = LAMBDAS
+    low, high = lambdas
     return low * (high / low) ** (q / 100)
 
 
 def networks(config: HyperpriorConfig) -> dict[str, nn.Module]:
     """All networks of a configuration, by their names in checkpoints."""
-    return {
+    found: dict[str, nn.Module] = {
         "analysis": Analysis(config),
         "synthesis": Synthesis(config),
         "hyper_analysis": HyperAnalysis(config),
@@ -71,6 +79,11 @@ def networks(config: HyperpriorConfig) -> dict[str, nn.Module]:
         "gains": Gains(config),
         "entropy": EntropyModels(config.hyper or config.latents),
     }
+    if config.detail:
+        found["detail_analysis"] = DetailAnalysis(config)
+        found["detail_synthesis"] = DetailSynthesis(config)
+        found["detail_distributions"] = DetailDistributions(config)
+    return found
 
 
 def run(modules: Mapping[str, Any], images: Tensor, q: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -79,24 +92,49 @@ def run(modules: Mapping[str, Any], images: Tensor, q: Tensor) -> tuple[Tensor, 
     Sides are multiples of 64.
     """
     gain, inverse, factor_a, factor_s = modules["gains"](q)
-    faster = bool(modules["analysis"].training)
-    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=faster):
-        y = modules["analysis"](images, factor_a)
+    lowered = torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=bool(modules["analysis"].training))
+    with lowered:
+        features = modules["analysis"].features(images, factor_a)
+        y = modules["analysis"].latents(features)
     y = y.float() * gain
     distributions = FloatDistributions(modules["distributions"], modules["gains"], q)
     hyper = distributions.config.hyper
     estimator = (GridEstimator if hyper else FactorizedEstimator)(modules["entropy"])
     y_hat = traverse(estimator, distributions, modules["hyper_analysis"](y) if hyper else None, y)
-    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=faster):
-        x_hat = modules["synthesis"](y_hat * inverse, factor_s)
-    return x_hat.float(), estimator.bits
+    detail, bits = None, dict(estimator.bits)
+    if "detail_analysis" in modules and bool((q >= DETAIL_QUALITY).any()):
+        with lowered:
+            detail, bits["detail"] = add_detail(modules, features, distributions.psi, y_hat, q)
+    with lowered:
+        x_hat = modules["synthesis"](y_hat * inverse, factor_s, detail)
+    return x_hat.float(), bits
+
+
+def add_detail(
+    modules: Mapping[str, Any], features: Tensor, psi: Tensor, y_hat: Tensor, q: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What the detail latents add within g_s, [B, 4 * channels, h, w], and their bits [B]: 0 below DETAIL_QUALITY."""
+    rows = (q >= DETAIL_QUALITY).nonzero()[:, 0]
+    network: DetailDistributions = modules["detail_distributions"]
+    latents = modules["detail_analysis"](features[rows])
+    with torch.autocast(q.device.type, enabled=False):
+        log_step, log_inverse = network.steps(q[rows])
+        estimator = GridEstimator(modules["entropy"])
+        mean, row = network(psi[rows], y_hat[rows], log_step)
+        decoded = estimator.gaussian("detail", latents.float() * (-log_step).exp(), mean, row) * log_inverse.exp()
+    added = modules["detail_synthesis"](decoded)
+    whole = added.new_zeros(len(q), *added.shape[1:]).index_add(0, rows, added)
+    return whole, torch.zeros_like(q).index_add(0, rows, estimator.bits["detail"])
 
 
 class HyperpriorTask(Task):
-    """Rate + lambda(q) * squared error, every quality counting about alike."""
+    """Rate + lambda(q) * squared error, every quality counting about alike. lambdas: see LAMBDAS."""
 
-    def __init__(self, options: Options, config: HyperpriorConfig = SLICED) -> None:
+    def __init__(
+        self, options: Options, config: HyperpriorConfig = SLICED, lambdas: tuple[float, float] = LAMBDAS
+    ) -> None:
         self.device = device()
+        self.lambdas = lambdas
         self.crops, self.held = load_crops(options.data)
         self.modules = networks(config)
         if not (options.out / "checkpoint.pt").exists():  # from which a training goes on
@@ -130,8 +168,8 @@ class HyperpriorTask(Task):
         x_hat, bits = run(self.modules, images, q)
         bpp = torch.stack(list(bits.values())).sum(0) / (images.shape[2] * images.shape[3])
         error = F.mse_loss(x_hat, images, reduction="none").flatten(1).mean(1) * 255**2
-        weight = distortion_weight(q)
-        middle = math.sqrt(LAMBDAS[0] * LAMBDAS[1])
+        weight = distortion_weight(q, self.lambdas)
+        middle = math.sqrt(self.lambdas[0] * self.lambdas[1])
         losses = (bpp + weight * error) * (weight / middle) ** -0.5
         self.optimisers["all"].zero_grad(set_to_none=True)
         losses.mean().backward()
@@ -174,13 +212,28 @@ def start_as_principal_components(modules: Mapping[str, Any], crops: Crops) -> N
     install(analysis.embed, synthesis.draw, fine)
     scale_blocks((*analysis.fine, *synthesis.fine), deviations)
     h = F.pixel_unshuffle(analysis.embed(F.pixel_unshuffle(images, PATCH)), 2)
-    coarse, deviations = components(h, analysis.down.out_channels)
+    latents = analysis.down.out_channels
+    detail = modules["detail_analysis"].down.out_channels if "detail_analysis" in modules else 0
+    coarse, deviations = components(h, latents + detail)
+    if detail:
+        start_detail(modules, coarse[latents:], deviations[latents:])
+    coarse, deviations = coarse[:latents], deviations[:latents]
     # Neighbours in the order of size go to different quarters, so that each step codes a fair share of them.
     order = torch.arange(len(coarse)).view(-1, 4).t().flatten()
     coarse, deviations = coarse[order], deviations[order]
     install(analysis.down, synthesis.up, coarse)
     scale_blocks((*analysis.coarse, *synthesis.coarse), deviations)
     base.copy_(rows_of_scale(deviations.log()))
+
+
+def start_detail(modules: Mapping[str, Any], rows: Tensor, deviations: Tensor) -> None:
+    """Let the detail latents begin as the principal components that follow the others', in the steps of those."""
+    analysis, synthesis = modules["detail_analysis"], modules["detail_synthesis"]
+    distributions: DetailDistributions = modules["detail_distributions"]
+    install(analysis.down, synthesis.up, rows)
+    scale_blocks((*analysis.coarse, *synthesis.coarse), deviations)
+    distributions.base.copy_(rows_of_scale(deviations.log()))
+    distributions.log_step.copy_(modules["gains"].log_step[DETAIL_ANCHOR:].mean(1, keepdim=True))
 
 
 def components(x: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,8 @@ class HyperpriorConfig:
     """channels: at 1/8; latents: of y, at 1/16; hyper: of z, at 1/64, none for a factorized prior; features: of h_s.
 
     blocks: at 1/8 and 1/16, of g_a; at 1/16 and 1/8, of g_s. means: whether means are predicted. steps: 4, or 1 for all
-    latents at once.
+    latents at once. detail: latents of what the others leave, coded at high qualities alone (detail.py), and the blocks
+    of their analysis and synthesis.
     """
 
     channels: int = 160
@@ -54,6 +55,8 @@ class HyperpriorConfig:
     synthesis_blocks: tuple[int, int] = (2, 4)
     means: bool = True
     steps: int = GROUPS
+    detail: int = 0
+    detail_blocks: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         assert self.latents % GROUPS == 0 and self.steps in (1, GROUPS)
@@ -201,15 +204,16 @@ class Synthesis(nn.Module):
         self.fine = nn.ModuleList(block(config.channels) for _ in range(fine))
         self.draw = nn.Conv2d(config.channels, 3 * PATCH**2, 1)
 
-    def forward(self, y_hat: Tensor, factor: Tensor) -> Tensor:
-        return self.picture(self.features(y_hat, factor))
+    def forward(self, y_hat: Tensor, factor: Tensor, detail: Tensor | None = None) -> Tensor:
+        return self.picture(self.features(y_hat, factor, detail))
 
-    def features(self, y_hat: Tensor, factor: Tensor) -> Tensor:
-        """At 1/8, [B, channels, 2h, 2w]."""
+    def features(self, y_hat: Tensor, factor: Tensor, detail: Tensor | None = None) -> Tensor:
+        """At 1/8, [B, channels, 2h, 2w]. detail: what DetailSynthesis adds."""
         h = y_hat
         for block in self.coarse:
             h = block(h)
-        h = F.pixel_shuffle(self.up(h), 2)
+        h = self.up(h)
+        h = F.pixel_shuffle(h if detail is None else h + detail, 2)
         for i, block in enumerate(self.fine):
             h = block(h if i != 1 else h * factor)
         return h
