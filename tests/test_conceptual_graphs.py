@@ -16,7 +16,6 @@ from torch import nn  # noqa: E402
 from sccodec.codecs.conceptual.networks.priors import TextureHyperAnalysis  # noqa: E402
 from sccodec.codecs.conceptual.planes import coordinates, noise  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
-from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import export  # noqa: E402
 from sccodec.training.conceptual import export_faces  # noqa: E402
 from tests import tiny  # noqa: E402
@@ -27,7 +26,7 @@ SIZES = [(64, 96), (256, 256), (520, 776)]
 
 @pytest.fixture(scope="module")
 def made() -> tuple[dict[str, nn.Module], dict[str, np.ndarray]]:
-    networks = tiny.networks(CONFIG) | {"segmenter": Segmenter(SegmenterConfig(CONFIG.classes, 8)).eval()}
+    networks = tiny.networks(CONFIG)  # a real segmenter's graph is test_export.py's
     for module in networks.values():
         for parameter in module.parameters():
             # Parameters that start at zero would hide what they multiply.

@@ -15,7 +15,6 @@ from sccodec.codecs.conceptual.networks.photographs import PhotographsAnalysis, 
 from sccodec.codecs.conceptual.planes import noise  # noqa: E402
 from sccodec.engine import Network, Settings  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
-from sccodec.networks.segmenter import Segmenter, SegmenterConfig  # noqa: E402
 from sccodec.training import export  # noqa: E402
 from sccodec.training.conceptual import export_photographs  # noqa: E402
 from tests import tiny_hyperprior, tiny_photographs  # noqa: E402
@@ -27,9 +26,8 @@ def picture(height: int, width: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def exported() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Networks with a real segmenter, and the arrays of their graphs."""
+    """Networks, and the arrays of their graphs; a real segmenter's graph is test_export.py's."""
     made = tiny_photographs.networks()
-    made["segmenter"] = Segmenter(SegmenterConfig(tiny_photographs.CONFIG.classes, 8)).eval()
     return made, export_photographs.graphs(made, tiny_photographs.CONFIG)
 
 

@@ -111,13 +111,21 @@ def test_a_graph_computes_what_torch_does_at_any_size(
     np.testing.assert_allclose(outputs[1], style.numpy(), atol=2e-5)
 
 
-@pytest.mark.parametrize("size", [(64, 96), (256, 256), (528, 784)])
-def test_the_segmenter_exports_and_keeps_its_meaning(size: tuple[int, int]) -> None:
+@pytest.fixture(scope="module")
+def segmenter() -> tuple[nn.Module, bytes, dict[str, np.ndarray]]:
     torch.manual_seed(0)
     module = Segmenter(SegmenterConfig(width=16)).eval()
     graph, weights = export.graph(
         module, "segmenter", {"image": torch.rand(1, 3, 64, 96)}, {"image": {2: "h", 3: "w"}}, ["logits"]
     )
+    return module, graph, weights
+
+
+@pytest.mark.parametrize("size", [(64, 96), (256, 256), (528, 784)])
+def test_the_segmenter_exports_and_keeps_its_meaning(
+    segmenter: tuple[nn.Module, bytes, dict[str, np.ndarray]], size: tuple[int, int]
+) -> None:
+    module, graph, weights = segmenter
     network = Network(graph, {k.removeprefix("segmenter."): v for k, v in weights.items()}, Settings(1))
     x = torch.rand(1, 3, *size)
     with torch.no_grad():

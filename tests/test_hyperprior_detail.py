@@ -14,7 +14,9 @@ from sccodec.codecs.hyperprior.networks.detail import DETAIL_QUALITY  # noqa: E4
 from sccodec.training import loop  # noqa: E402
 from sccodec.training.recipes import hyperprior as recipe  # noqa: E402
 from sccodec.training.recipes import hyperprior_detailed  # noqa: E402
-from tests.test_hyperprior_training import densities, photos, steps  # noqa: E402, F401  # fixtures
+from tests import test_hyperprior_training as shared  # noqa: E402
+
+photos, densities = shared.photos, shared.densities
 
 SMALL = replace(
     hyperprior_detailed.CONFIG, channels=32, latents=16, hyper=8, features=16, detail=16, analysis_blocks=(2, 1)
@@ -22,12 +24,14 @@ SMALL = replace(
 
 
 @pytest.fixture
-def task(photos: Path, tmp_path: Path, densities: None) -> recipe.HyperpriorTask:  # noqa: F811
+def task(photos: Path, tmp_path: Path, densities: None) -> recipe.HyperpriorTask:
     torch.manual_seed(0)
     return recipe.HyperpriorTask(loop.Options(photos, tmp_path / "run", minutes=1), SMALL, hyperprior_detailed.LAMBDAS)
 
 
-def coded(task: recipe.HyperpriorTask, q: torch.Tensor, *, detail: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def coded(
+    task: recipe.HyperpriorTask, q: torch.Tensor, *, detail: bool
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     modules = {n: m.eval() for n, m in task.modules.items() if detail or not n.startswith("detail")}
     images = task.held[: len(q), :, :128, :128]
     with torch.no_grad():
@@ -61,10 +65,8 @@ def test_what_it_begins_as_brings_the_picture_nearer(task: recipe.HyperpriorTask
     assert error < 0.99 * larger
 
 
-def test_the_full_recipe_steps(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, densities: None  # noqa: F811
-) -> None:
+def test_the_full_recipe_steps(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, densities: None) -> None:
     monkeypatch.setattr(recipe, "CROP", 64)
     monkeypatch.setattr(recipe, "start_as_principal_components", lambda modules, crops: None)
     task = hyperprior_detailed.build(loop.Options(photos, tmp_path / "run", minutes=1))
-    assert all(np.isfinite(v) for row in steps(task, 2, 2) for v in row.values())
+    assert all(np.isfinite(v) for row in shared.steps(task, 2, 2) for v in row.values())

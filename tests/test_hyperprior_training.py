@@ -348,6 +348,6 @@ def test_qualities_become_weights_of_anchors() -> None:
     torch.testing.assert_close(weights.sum(1), torch.ones(5))
     assert weights.argmax(1).tolist() == [0, 1, 4, 4, 8]
     torch.testing.assert_close(weights[3, 4:6], torch.tensor([0.75, 0.25]))
-    lambdas = recipe.distortion_weight(torch.tensor([0.0, 50.0, 100.0]))
+    lambdas = recipe.distortion_weight(torch.tensor([0.0, 50.0, 100.0]), recipe.LAMBDAS)
     low, high = recipe.LAMBDAS
     torch.testing.assert_close(lambdas, torch.tensor([low, (low * high) ** 0.5, high]))

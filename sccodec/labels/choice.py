@@ -48,7 +48,7 @@ def strength_of(quality: float) -> float:
     """How much a bit counts at quality 0..100: 1 at 0, where labels and textures are the whole file, 1/2 from 50 on.
 
     Elsewhere a file is so much longer that a map of a few dozen bytes more is hardly felt; Kodak's maps take 57 bytes
-    at 1, 71 at 1/2 (benchmarks/label_maps_general.py).
+    at 1, 71 at 1/2 (benchmarks/labels/photographs.py).
     """
     return 1.0 - min(max(quality, 0.0), 50.0) / 100.0
 

@@ -1,7 +1,7 @@
 """Whether a picture is a portrait as the conceptual codec's faces are: told by the labels that the segmenter gives it.
 
 The limits were set on a third of CelebAMask-HQ's faces here and 1649 squares of other photographs: some way outside of
-what all but a few of the faces have. benchmarks/variant_choice.py counts the errors on all of them.
+what all but a few of the faces have. benchmarks/faces/variant_choice.py counts the errors on all of them.
 """
 
 from __future__ import annotations
