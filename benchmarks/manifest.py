@@ -4,7 +4,7 @@ A result is named by its path below benchmarks/results. An entry stands under th
 
     script      the module that was run
     arguments   its command line; what lies elsewhere on every machine is a place in braces, {kodak} for example
-    models      spec -> tag of the model that encoded for it then; null where nobody knows
+    models      spec -> tag of the model that encoded for it then; null where it was not shipped, or nobody noted it
     sources     other results that it was made of -> hash of their content then
     also        the other files that the command wrote
     versions    of packages, where they were noted

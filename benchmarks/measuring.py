@@ -189,6 +189,15 @@ def told_peaks(memory: Mapping[str, Any]) -> tuple[str, float]:
     return peaks, float(largest["megapixels"])
 
 
+def networks_table(complexity: Mapping[str, Any], work: str, key: str, form: str) -> str:
+    """For a model's card: every network's size and work, and the size of the file; form: of the work of that key."""
+    lines = head("network", "parameters", work, "used by")
+    for network in complexity["networks"]:
+        parameters = f"{network['parameters'] / 1e6:.2f} M"
+        lines.append(row(network["network"], parameters, form.format(network[key]), network["used_by"]))
+    return "\n".join(lines) + f"\n\nThe model file has {complexity['file_bytes']} bytes."
+
+
 def row(*cells: object) -> str:
     """A row of a Markdown table."""
     return "| " + " | ".join(str(c) for c in cells) + " |"

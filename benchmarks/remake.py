@@ -4,8 +4,9 @@
 
 Lists every result below benchmarks/results, or those named: what made it, with which models, and whether it is fresh.
 It is stale where one of its files is missing, where another model than that one is now in models/ to encode for the
-same spec, where nobody knows its model, and where a result that it was made of is another now, or stale itself. A file
-that no entry of manifest.json knows is stale, too. Exit code 1 where something is stale, else 0. Takes a second.
+same spec, where its model was not shipped or noted, and where a result that it was made of is another now, or stale
+itself. A file that no entry of manifest.json knows is stale, too. Exit code 1 where something is stale, else 0. Takes a
+second.
 
 --run makes the stale ones anew, one after another, each before those that are made of it, and lists what is still stale
 then. What a command line has in braces lies elsewhere on every machine: --place kodak=data/kodak says where; repeated
@@ -29,7 +30,8 @@ from benchmarks import manifest
 from benchmarks.manifest import REPOSITORY, RESULTS, Entry
 from sccodec import bundle
 
-MODELS = REPOSITORY / "models"
+# In the released package, models stand within sccodec/.
+MODELS = REPOSITORY / ("models" if (REPOSITORY / "models").is_dir() else "sccodec/models")
 PLACE = re.compile(r"\{([\w-]+)\}")
 # What of an entry's versions is told.
 TOLD = ("sccodec", "onnxruntime", "pillow", "torch")
@@ -63,7 +65,7 @@ class Shelf:
         entry = self.entries[name]
         reasons = [f"{file} is missing" for file in (name, *entry.also) if not (self.results / file).exists()]
         if entry.models is None:
-            reasons.append("nobody knows its model")
+            reasons.append("its model was not shipped, or nobody noted it")
         for spec, tag in (entry.models or {}).items():
             now = shipped(spec, self.models)
             if now != tag:

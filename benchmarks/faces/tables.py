@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.measuring import head, row, told_machine
+from benchmarks.measuring import head, networks_table, row, told_machine
 
 # What the functions below call each result -> its file in results/, without suffix.
 RESULTS = {"faces": "faces/rate_distortion"} | {name: f"faces/{name}" for name in ("saving", "estimate", "complexity")}
@@ -70,8 +70,4 @@ def qualities(faces: dict[str, Any]) -> str:
 
 def networks(complexity: dict[str, Any]) -> str:
     """For the card: every network's size and work."""
-    lines = head("network", "parameters", "MACs at the working size", "used by")
-    for network in complexity["networks"]:
-        parameters = f"{network['parameters'] / 1e6:.2f} M"
-        lines.append(row(network["network"], parameters, f"{network['gmac']} G", network["used_by"]))
-    return "\n".join(lines) + f"\n\nThe model file has {complexity['file_bytes']} bytes."
+    return networks_table(complexity, "MACs at the working size", "gmac", "{} G")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.hyperprior.rate_distortion import BPG, JPEG, JPEG_HIGHER
-from benchmarks.measuring import head, row, told_machine, told_peaks
+from benchmarks.measuring import head, networks_table, row, told_machine, told_peaks
 
 # What the functions below call each result -> its file in results/, without suffix.
 RESULTS = {"kodak": "hyperprior/rate_distortion", "large": "hyperprior/memory"} | {
@@ -115,11 +115,7 @@ def complexity_in_all(complexity: dict[str, Any]) -> str:
 
 def networks(complexity: dict[str, Any]) -> str:
     """For the card: every network's size and work."""
-    lines = head("network", "parameters", "kMAC a pixel", "used by")
-    for network in complexity["networks"]:
-        parameters = f"{network['parameters'] / 1e6:.2f} M"
-        lines.append(row(network["network"], parameters, f"{network['kmac_per_pixel']:.2f}", network["used_by"]))
-    return "\n".join(lines) + f"\n\nThe model file has {complexity['file_bytes']} bytes."
+    return networks_table(complexity, "kMAC a pixel", "kmac_per_pixel", "{:.2f}")
 
 
 def comparisons(kodak: dict[str, Any]) -> str:

@@ -33,19 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sccodec
+from benchmarks import measuring
 from benchmarks.manifest import record
-from benchmarks.measuring import (
-    command_of,
-    environment,
-    last_line,
-    model_name,
-    parser_of,
-    pictures_in,
-    read_picture,
-    result_of,
-    user_environment,
-    write_json,
-)
 from sccodec import api, codec
 from sccodec.codecs.hyperprior.codec import HyperpriorReading
 from sccodec.engine import Settings
@@ -161,7 +150,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     """
     options = codec.Options(device=job["device"])
     for picture, spec, quality, target in job["encode"]:
-        Path(target).write_bytes(sccodec.encode(read_picture(Path(picture)), spec, quality, options=options))
+        Path(target).write_bytes(sccodec.encode(measuring.read_picture(Path(picture)), spec, quality, options=options))
     errors: list[str | None] = []
     for source, symbols, picture in job["decode"]:
         data = Path(source).read_bytes()
@@ -179,12 +168,12 @@ def run(setting: Setting, job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """`work` under a setting; SystemExit where the process fails."""
     description = folder / "job.json"
     description.write_text(json.dumps(job | {"device": setting.device}))
-    variables = {k: v for k, v in user_environment().items() if k not in VARIABLES}
-    command = command_of(__file__, "--job", str(description), python=setting.python)
+    variables = {k: v for k, v in measuring.user_environment().items() if k not in VARIABLES}
+    command = measuring.command_of(__file__, "--job", str(description), python=setting.python)
     done = subprocess.run(command, capture_output=True, text=True, env=variables | setting.variables)
     if done.returncode != 0:
-        raise SystemExit(f"{setting.name} failed: {last_line(done.stderr)}")
-    answer: dict[str, Any] = json.loads(last_line(done.stdout))
+        raise SystemExit(f"{setting.name} failed: {measuring.last_line(done.stderr)}")
+    answer: dict[str, Any] = json.loads(measuring.last_line(done.stdout))
     return answer
 
 
@@ -265,7 +254,7 @@ def matrix(paths: Sequence[Path], spec: str, chosen: Sequence[Setting], folder: 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = parser_of(__doc__)
+    parser = measuring.parser_of(__doc__)
     parser.add_argument("--kodak", type=Path)
     parser.add_argument("--pictures", nargs="+", default=["kodim01", "kodim23"], metavar="NAME")
     parser.add_argument("--spec", default="hyperprior")
@@ -281,16 +270,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.kodak is None:
         parser.error("--kodak is needed")
 
-    where = environment()
-    paths = [p for p in pictures_in(options.kodak) if p.stem in options.pictures]
+    where = measuring.environment()
+    paths = [p for p in measuring.pictures_in(options.kodak) if p.stem in options.pictures]
     if len(paths) != len(options.pictures):
         raise SystemExit(f"{options.kodak} lacks some of {', '.join(options.pictures)}")
     chosen = settings(cpu_flags(), numpy_features(), options.python, cuda=options.cuda)[: options.only]
     with tempfile.TemporaryDirectory() as folder:
         found = matrix(paths, options.spec, chosen, Path(folder))
-    result = {"spec": options.spec, "model": model_name(options.spec), "environment": where} | found
-    out = options.out or result_of(options.spec, "determinism.json")
-    write_json(out, result)
+    result = {"spec": options.spec, "model": measuring.model_name(options.spec), "environment": where} | found
+    out = options.out or measuring.result_of(options.spec, "determinism.json")
+    measuring.write_json(out, result)
     record(out, __file__, arguments, models=[options.spec], versions=where["versions"])
     for row in found["settings"]:
         told = f"{row['differing_symbols']:>8} symbols, {row['largest_picture_difference']} grey levels"

@@ -23,18 +23,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import sccodec
+from benchmarks import measuring
 from benchmarks.manifest import record
-from benchmarks.measuring import (
-    RESULTS,
-    Picture,
-    bpp,
-    environment,
-    model_name,
-    parser_of,
-    pictures_in,
-    read_picture,
-    write_json,
-)
 from sccodec.metrics.image import ms_ssim, psnr
 from sccodec.metrics.perceptual import LPIPS, TRUNKS, lpips
 
@@ -52,14 +42,14 @@ class Metrics:
 
     networks: dict[str, LPIPS]
 
-    def compare(self, original: Picture, data: bytes) -> tuple[dict[str, float], Picture]:
+    def compare(self, original: measuring.Picture, data: bytes) -> tuple[dict[str, float], measuring.Picture]:
         """Figures of a file, and the picture that it decodes to."""
         decoded = sccodec.decode(data)
         if decoded.shape != original.shape:
             raise SystemExit(f"decoded to {decoded.shape}, not {original.shape}")
         row: dict[str, float] = {
             "bytes": len(data),
-            "bpp": round(bpp(data, original), 6),
+            "bpp": round(measuring.bpp(data, original), 6),
             "psnr_db": round(psnr(original, decoded), 4),
             "ms_ssim": round(ms_ssim(original, decoded), 6),
         }
@@ -67,7 +57,7 @@ class Metrics:
         return row, decoded
 
 
-def bpg_no_smaller(picture: Picture, n_bytes: int) -> tuple[bytes, int]:
+def bpg_no_smaller(picture: measuring.Picture, n_bytes: int) -> tuple[bytes, int]:
     """BPG's smallest file of at least so many bytes, or its largest, and its quantisation parameter."""
     data = b""
     for qp in range(COARSEST_QP, FINEST_QP - 1, -1):
@@ -92,7 +82,7 @@ def caption(name: str, row: dict[str, Any]) -> str:
     return f"{name}: {row['bytes']} bytes, LPIPS {row['lpips_alex']:.3f}"
 
 
-def sheets(folder: Path, panels: Sequence[list[tuple[Picture, str]]]) -> list[Path]:
+def sheets(folder: Path, panels: Sequence[list[tuple[measuring.Picture, str]]]) -> list[Path]:
     """Write contact sheets, SHEET_ROWS pictures each, every panel SHEET_WIDTH wide; gives their paths."""
     paths = []
     for start in range(0, len(panels), SHEET_ROWS):
@@ -114,23 +104,23 @@ def sheets(folder: Path, panels: Sequence[list[tuple[Picture, str]]]) -> list[Pa
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = parser_of(__doc__)
+    parser = measuring.parser_of(__doc__)
     parser.add_argument("--kodak", type=Path, required=True)
     parser.add_argument("--spec", default=SPEC)
     parser.add_argument("--quality", type=float, nargs="+", default=list(QUALITIES))
     parser.add_argument("--default", type=float, default=DEFAULT, help="the quality that is set beside BPG")
     parser.add_argument("--pictures", type=int, help="only the first few, to try")
     parser.add_argument("--sheet", action="store_true")
-    parser.add_argument("--out", type=Path, default=RESULTS / "photographs/rate_distortion.json")
+    parser.add_argument("--out", type=Path, default=measuring.RESULTS / "photographs/rate_distortion.json")
     options = parser.parse_args(arguments)
 
     metrics = Metrics({trunk: LPIPS(trunk) for trunk in TRUNKS})
     curve: dict[float, list[dict[str, Any]]] = {}
     beside: list[dict[str, Any]] = []
-    panels: list[list[tuple[Picture, str]]] = []
-    where = environment("torch")
-    for path in pictures_in(options.kodak)[: options.pictures]:
-        picture = read_picture(path)
+    panels: list[list[tuple[measuring.Picture, str]]] = []
+    where = measuring.environment("torch")
+    for path in measuring.pictures_in(options.kodak)[: options.pictures]:
+        picture = measuring.read_picture(path)
         for quality in sorted({*options.quality, options.default}):
             data = sccodec.encode(picture, options.spec, quality)
             row, decoded = metrics.compare(picture, data)
@@ -146,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{path.stem}: {caption('conceptual', beside[-1]['ours'])}; {caption('BPG', beside[-1]['bpg'])}")
     result = {
         "what": f"{len(beside)} Kodak pictures, whole files, {options.spec}",
-        "model": model_name(options.spec),
+        "model": measuring.model_name(options.spec),
         "environment": where,
         "default": options.default,
         "curve": [{"quality": q, "mean": means(rows), "pictures": rows} for q, rows in sorted(curve.items())],
@@ -157,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "closer": {key: sum(b["ours"][key] < b["bpg"][key] for b in beside) for key in FEATURES.values()},
         },
     }
-    write_json(options.out, result)
+    measuring.write_json(options.out, result)
     shown_at = sheets(options.out.parent, panels) if options.sheet else []
     record(options.out, __file__, arguments, models=[options.spec], also=shown_at, versions=where["versions"])
     for path in shown_at:
