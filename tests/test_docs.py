@@ -12,6 +12,7 @@ import pytest
 
 from sccodec import bundle
 from sccodec import codecs as package
+from sccodec.bench.rows import Row
 from sccodec.cli import _recipes, root
 
 ROOT = Path(__file__).parents[1]
@@ -112,3 +113,9 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_readme_is_short() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= README_LINES
+
+
+def test_every_key_of_a_row_is_explained() -> None:
+    table = re.findall(r"^\| `([\w.]+)` \|", read("bench"), re.MULTILINE)
+    keys = list(Row(spec="jpeg", picture="a.png").as_dict())
+    assert [key for key in table if key in keys] == keys
