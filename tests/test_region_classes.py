@@ -130,8 +130,9 @@ def test_segmenter_and_label_model_train_resume_and_export(data: Path, tmp_path:
     with np.load(path) as arrays:
         model = LabelModel.from_arrays(dict(arrays), "labels")
     assert model.classes == segmenter_general.CLASSES
-    # A second of training teaches next to nothing: what is exported is no worse than a third beyond no knowledge.
-    assert coded_bits(np.zeros((30, 40), np.uint8), model) < 4.6 * 1.33 * 1200
+    # A second of training teaches next to nothing, more or less of it by the machine's speed: what is exported is a
+    # model of 24 classes all the same, and not one that knows nothing and is sure of it.
+    assert coded_bits(np.zeros((30, 40), np.uint8), model) < 2 * 4.6 * 1200
 
 
 @pytest.mark.usefixtures("unlearned")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +25,7 @@ def nothing() -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A figure of merit.
 
     unit, digits: as it is shown. rising: higher is better. as_decibels: it is compared as -10 log10(1 - x). brief: it
