@@ -35,7 +35,7 @@ from sccodec.codec import (
     Stream,
     spec_of_file,
 )
-from sccodec.errors import BadInput, NotScc, UnknownCodec, UnsupportedVersion
+from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
 from sccodec.formats import files
 
 AnyCodec = Codec[Any]
@@ -105,7 +105,10 @@ def open_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> File:
         return File(load(recognised), data)
     parsed = container.parse(data, max_pixels)
     name, model = named_by(parsed)
-    return File(load(name), Stream(parsed, model, len(data)))
+    found = load(name)
+    if found.native:
+        raise Corrupt(f"the file is damaged: it names {name}, whose files are of another format")
+    return File(found, Stream(parsed, model, len(data)))
 
 
 def named_by(file: container.Container) -> tuple[str, bundle.Installed | None]:

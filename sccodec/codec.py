@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sccodec import container
-from sccodec.bundle import Installed
+from sccodec.bundle import Installed, locate
 from sccodec.container import Container
-from sccodec.errors import BadInput, Corrupt, ModelNotFound
+from sccodec.errors import BadInput, Corrupt
 
 Picture = npt.NDArray[np.uint8]
 Notice = Callable[[str], None]
@@ -93,7 +93,7 @@ DEFAULT_OPTIONS = Options()
 
 @dataclass(frozen=True)
 class Stream:
-    """A file of ours, taken apart. named: the model file that it names, None where the codec has no such files."""
+    """A file of ours, taken apart. named: the model file that its tag names, None where an entry names its codec."""
 
     container: Container
     named: Installed | None
@@ -101,10 +101,8 @@ class Stream:
 
     @property
     def model(self) -> Installed:
-        """The model file that the stream names; raises ModelNotFound where the file names a codec instead."""
-        if self.named is None:
-            raise ModelNotFound("the file names a codec that has models, and none of them")
-        return self.named
+        """The model file that the tag names, for a codec that has such; raises ModelNotFound."""
+        return locate(self.container.tag) if self.named is None else self.named
 
 
 @dataclass(frozen=True)

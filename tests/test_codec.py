@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import sccodec
 from sccodec import api, container
 from sccodec.codec import Encoder, Notice, Options, Reading, Spec, Stream
-from sccodec.errors import BadInput, BadStream, ModelNotFound, NotScc, TooLarge, UnknownCodec
+from sccodec.errors import BadInput, BadStream, Corrupt, ModelNotFound, NotScc, TooLarge, UnknownCodec
 
 Picture = npt.NDArray[np.uint8]
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_.-", min_size=1, max_size=8)
@@ -155,6 +156,20 @@ def test_devices_reach_the_codecs_that_have_use_for_them(
     heard.clear()
     sccodec.decode(data, options=Options(checkpoint=Path("weights")), notice=heard.append)
     assert heard == ["fake takes no checkpoint: weights is left unused"]
+
+
+@pytest.mark.parametrize("use", [sccodec.decode, sccodec.info, api.labels])
+def test_a_file_that_names_another_codec_is_no_file_of_that(use: Callable[[bytes], object]) -> None:
+    """What names the codec is data: of a public format it is damage, of a codec with models it needs the model."""
+
+    def naming(codec: str) -> bytes:
+        return container.serialise(container.Container(b"abcd", 32, 32, 0, b"xx", ((1, codec.encode()),)))
+
+    with pytest.raises(Corrupt, match="names jpeg"):
+        use(naming("jpeg"))
+    for name in ("hyperprior", "conceptual"):
+        with pytest.raises((ModelNotFound, BadInput), match=r"61626364 is not installed|no labels"):
+            use(naming(name))
 
 
 def test_info(fake_codec: str, picture: Picture) -> None:
