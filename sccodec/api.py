@@ -15,6 +15,7 @@ import pkgutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -37,6 +38,7 @@ from sccodec.codec import (
 )
 from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
 from sccodec.formats import files
+from sccodec.image import load as load_file
 
 AnyCodec = Codec[Any]
 """A codec whose files are streams or bytes: which of the two, only what the file begins with will tell."""
@@ -79,6 +81,27 @@ def recognise(start: bytes) -> str | None:
     return found if found in names() else None
 
 
+def load_picture(source: Path | bytes, notice: Notice, options: Options = DEFAULT_OPTIONS) -> Picture:
+    """The picture in a file, or in its bytes, of any format that is read or decoded here; as image.load() gives it.
+
+    Raises BadInput, CodecUnavailable, and BadStream or ModelError for a .scc file.
+    """
+    if isinstance(source, bytes):
+        start = source[: files.START_BYTES]
+    else:
+        try:
+            with source.open("rb") as file:
+                start = file.read(files.START_BYTES)
+        except OSError:
+            start = b""  # load_file() says what is wrong
+    found = recognise(start)
+    if found == "scc":
+        notice("it is decoded first: what its own coding took is not there any more")
+    if found in ("scc", "bpg"):
+        return decode(source if isinstance(source, bytes) else source.read_bytes(), notice=notice, options=options)
+    return load_file(source, notice, options.max_pixels)
+
+
 class File:
     """The codec that decodes a file, and the file as that codec takes it."""
 
@@ -92,8 +115,8 @@ class File:
             raise BadInput(f"a file of {self.codec.name} holds a picture, and nothing else")
         return self.content
 
-    def read(self, options: Options) -> Reading:
-        return self.codec.read(self.content, options)
+    def read(self, notice: Notice, options: Options) -> Reading:
+        return self.codec.read(self.content, notice, options)
 
 
 def open_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> File:
@@ -252,12 +275,13 @@ def decode(data: bytes, *, notice: Notice | None = None, options: Options = DEFA
 def read(data: bytes, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Reading:
     """Read the bytes of a file to their end, once, for what is asked of it: its picture, its info; as decode()."""
     file = open_file(data, options.max_pixels)
-    return file.read(settle(file.codec, options, notice or warnings.warn))
+    tell = once(notice or warnings.warn)
+    return file.read(tell, settle(file.codec, options, tell))
 
 
 def info(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Info:
     """What a file says about itself; raises BadStream or ModelError."""
-    return open_file(data, options.max_pixels).read(replace(options, device="cpu")).info()
+    return open_file(data, options.max_pixels).read(lambda text: None, replace(options, device="cpu")).info()
 
 
 def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:

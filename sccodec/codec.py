@@ -219,8 +219,11 @@ class Codec(ABC, Generic[Content]):
         """
 
     @abstractmethod
-    def read(self, file: Content, options: Options) -> Reading:
-        """Read a file to its end; raises BadStream, ModelError or CodecUnavailable. options.device: of its networks."""
+    def read(self, file: Content, notice: Notice, options: Options) -> Reading:
+        """Read a file to its end; raises BadStream, ModelError or CodecUnavailable. options.device: of its networks.
+
+        notice takes one-line warnings, of the reading's picture, too.
+        """
 
 
 class Labelled(ABC):

@@ -512,4 +512,4 @@ def test_a_batch_on_a_terminal_shows_a_bar(shell: Shell, face: Path, picture: Pi
     os.close(ours)
     assert running.returncode == 1 and out.count(b"\n") == 2
     assert "100%" in shown
-    assert "sccodec: error: bad.png: not a picture in any format that can be read" in shown
+    assert "sccodec: error: bad.png: the file is empty" in shown

@@ -131,9 +131,9 @@ def test_devices_reach_the_codecs_that_have_use_for_them(
         seen.append(options.device)
         return encoder(self, image, spec, notice, options)
 
-    def seeing_read(self: fake.Fake, file: Stream, options: Options) -> Reading:
+    def seeing_read(self: fake.Fake, file: Stream, notice: Notice, options: Options) -> Reading:
         seen.append(options.device)
-        return read(self, file, options)
+        return read(self, file, notice, options)
 
     data = sccodec.encode(picture, "fake")
     monkeypatch.setattr(fake.Fake, "encoder", seeing_encoder)

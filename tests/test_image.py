@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from sccodec import image
 from sccodec.errors import BadInput
+from sccodec.image import raster
 
 Picture = npt.NDArray[np.uint8]
 
@@ -23,7 +24,7 @@ Picture = npt.NDArray[np.uint8]
 @pytest.fixture(autouse=True, params=[2**22, 100], ids=["whole", "strips"])
 def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of this must hold for pictures that are converted at once and for those converted strip by strip."""
-    monkeypatch.setattr(image, "_STRIP_PIXELS", request.param)
+    monkeypatch.setattr(raster, "STRIP_PIXELS", request.param)
 
 
 def stored(picture: Image.Image, suffix: str = "png", **options: Any) -> bytes:
@@ -68,10 +69,10 @@ def test_sixteen_bits() -> None:
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     expected = np.floor(values / 257 + 0.5)
     for suffix in ("png", "tiff"):
-        got = loaded(stored(Image.fromarray(values), suffix))
+        got = loaded(stored(Image.fromarray(values), suffix), "16 bits")
         assert np.array_equal(got[:, :, 1], expected)
     wide = Image.fromarray(values.astype(np.int32))
-    assert np.array_equal(loaded(stored(wide, "tiff"))[:, :, 0], expected)
+    assert np.array_equal(loaded(stored(wide, "tiff"), "16 bits")[:, :, 0], expected)
     with pytest.raises(BadInput):
         loaded(stored(Image.fromarray(values.astype(np.int32) * 1000), "tiff"))
 
@@ -80,12 +81,12 @@ def test_sixteen_bits_with_a_transparent_value() -> None:
     """PNG's tRNS: Pillow's own conversion makes everything white."""
     grey = np.array([[0x1234, 0x4000, 0xFFFF]], np.uint16)
     data = stored(Image.fromarray(grey), transparency=0x1234)
-    assert loaded(data, "white")[0, :, 0].tolist() == [255, 0x40, 255]
+    assert loaded(data, "white", "16 bits")[0, :, 0].tolist() == [255, 0x40, 255]
 
 
 def test_floats() -> None:
     ramp = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
-    assert np.array_equal(loaded(stored(Image.fromarray(ramp), "tiff"))[:, :, 0].ravel(), np.arange(256))
+    assert np.array_equal(loaded(stored(Image.fromarray(ramp), "tiff"), "floating")[:, :, 0].ravel(), np.arange(256))
     with pytest.raises(BadInput):
         loaded(stored(Image.fromarray(ramp * np.nan), "tiff"))
 

@@ -77,13 +77,13 @@ class Wish:
 
     def encode(self, job: _files.Job, reporter: Reporter, *, quiet: bool) -> dict[str, object]:
         """Encode one picture and write its file; gives what --json says, and prints a line unless quiet."""
-        from sccodec import image
+        from sccodec import api
 
         def notice(text: str) -> None:
             reporter.notice(f"{job.name}: {text}")
 
         source = _files.read_standard_input() if job.source is None else job.source
-        picture = image.load(source, notice, self.options.max_pixels)
+        picture = api.load_picture(source, notice, self.options)
         height, width = picture.shape[:2]
         data, used = self.file_of(picture, notice)
         _files.write(job.target, data)

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from sccodec.codec import Notice, Options, Picture, Rate, Spec
 from sccodec.errors import CodecUnavailable
-from sccodec.formats import files
 from sccodec.formats.codec import Asked, FormatCodec, by_pillow, pillow_and
+from sccodec.image import boxes
 
 
 class Avif(FormatCodec):
@@ -50,9 +50,9 @@ class Avif(FormatCodec):
             advanced={"tune": tune},
         )
 
-    def pixels(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, notice: Notice, options: Options) -> Picture:
         check_pillow()
-        return super().pixels(data, options)
+        return super().pixels(data, notice, options)
 
     def size(self, data: bytes) -> tuple[int, int]:
         check_pillow()
@@ -60,7 +60,7 @@ class Avif(FormatCodec):
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the coded data."""
-        return files.bytes_outside(data, b"mdat")
+        return boxes.bytes_outside(data, b"mdat")
 
     def qualities(self) -> list[float]:
         """One for each of libavif's quantisers, the lowest that has it."""

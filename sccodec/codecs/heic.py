@@ -13,8 +13,8 @@ from __future__ import annotations
 import io
 
 from sccodec.codec import Notice, Options, Picture, Rate, Spec
-from sccodec.formats import files
 from sccodec.formats.codec import Asked, FormatCodec, pillow_heif, pillow_heif_and_x265
+from sccodec.image import boxes
 
 WORST_QP, BEST_QP = 51, 8
 X265 = {
@@ -47,9 +47,9 @@ class Heic(FormatCodec):
         )
         return buffer.getvalue()
 
-    def pixels(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, notice: Notice, options: Options) -> Picture:
         pillow_heif("HEIC")
-        return super().pixels(data, options)
+        return super().pixels(data, notice, options)
 
     def size(self, data: bytes) -> tuple[int, int]:
         pillow_heif("HEIC")
@@ -57,7 +57,7 @@ class Heic(FormatCodec):
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the coded data."""
-        return files.bytes_outside(data, b"mdat")
+        return boxes.bytes_outside(data, b"mdat")
 
     def qualities(self) -> list[float]:
         """One for each parameter."""

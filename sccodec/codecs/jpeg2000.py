@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from sccodec.codec import Notice, Picture, Rate, Spec
 from sccodec.errors import BadInput
-from sccodec.formats import files
 from sccodec.formats.codec import Asked, FormatCodec, by_pillow, pillow_and
+from sccodec.image import boxes, jpeg2000
 
 
 class Jpeg2000(FormatCodec):
@@ -43,7 +43,7 @@ class Jpeg2000(FormatCodec):
 
     def overhead(self, data: bytes) -> int:
         """The boxes around the codestream."""
-        return files.bytes_outside(data, b"jp2c") if data.startswith(files.JP2_SIGNATURE) else 0
+        return boxes.bytes_outside(data, b"jp2c") if data.startswith(jpeg2000.SIGNATURE) else 0
 
     def made_by(self, spec: Spec) -> str:
         return pillow_and("jpg_2000", "OpenJPEG")

@@ -107,9 +107,9 @@ class FormatCodec(Codec[bytes]):
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
         """The file; whatever it raises is made a BadInput, but for MemoryError and errors of ours."""
 
-    def pixels(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, notice: Notice, options: Options) -> Picture:
         """The picture of a file whose size was checked; whatever it raises is made a Corrupt, likewise."""
-        return image.load(data, ignore, options.max_pixels)
+        return image.load(data, notice, options.max_pixels)
 
     def size(self, data: bytes) -> tuple[int, int]:
         """Width and height as the file states them; errors as for pixels()."""
@@ -142,8 +142,8 @@ class FormatCodec(Codec[bytes]):
 
         return encode
 
-    def read(self, file: bytes, options: Options) -> FormatReading:
-        return FormatReading(self, file, *self.checked_size(file, options), options)
+    def read(self, file: bytes, notice: Notice, options: Options) -> FormatReading:
+        return FormatReading(self, file, *self.checked_size(file, options), notice, options)
 
     def checked_size(self, data: bytes, options: Options) -> tuple[int, int]:
         """Width and height; raises BadStream for no whole file of this format, and beyond options.max_pixels."""
@@ -166,6 +166,7 @@ class FormatReading(Reading):
     data: bytes
     width: int
     height: int
+    notice: Notice
     options: Options
 
     def info(self) -> Info:
@@ -186,7 +187,7 @@ class FormatReading(Reading):
         )
 
     def picture(self) -> Picture:
-        return decoding(lambda: self.codec.pixels(self.data, self.options))
+        return decoding(lambda: self.codec.pixels(self.data, self.notice, self.options))
 
 
 def encoding(work: Callable[[], Result], what: str) -> Result:
@@ -205,7 +206,7 @@ def decoding(work: Callable[[], Result]) -> Result:
     try:
         return work()
     except BadInput as error:  # from sccodec.image, which takes what it reads for the caller's
-        raise Corrupt(f"{what}: {said(error)}") from None
+        raise Corrupt(said(error)) from None
     except (MemoryError, SccodecError):
         raise
     except Exception as error:
@@ -215,10 +216,6 @@ def decoding(work: Callable[[], Result]) -> Result:
 def said(error: Exception) -> str:
     """What a library said, in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def ignore(text: str) -> None:
-    """In place of a notice: decode() has none to give about what others wrote."""
 
 
 def by_pillow(picture: Picture, file_format: str, **options: object) -> bytes:

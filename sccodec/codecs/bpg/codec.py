@@ -32,7 +32,7 @@ from sccodec.codec import Notice, Options, Picture, Rate, Spec
 from sccodec.codecs.bpg import colour, heif, hevc
 from sccodec.codecs.bpg.file import CHROMA_420, CHROMA_NAMES, COLOUR_NAMES, Bpg, parse, picture_of, serialise
 from sccodec.errors import BadStream, CodecUnavailable, Corrupt
-from sccodec.formats.codec import Asked, FormatCodec, ignore, pillow_heif_and_x265
+from sccodec.formats.codec import Asked, FormatCodec, pillow_heif_and_x265
 from sccodec.formats.program import check_size, first_line, run
 
 WORST_QP, BEST_QP = 51, 8
@@ -64,10 +64,10 @@ class BpgCodec(FormatCodec):
         sequence, nals = heif.encode(planes, qp, halve=halve)
         return serialise(Bpg(width, height, sequence.chroma, picture_of(sequence.tools, nals)))
 
-    def pixels(self, data: bytes, options: Options) -> Picture:
+    def pixels(self, data: bytes, notice: Notice, options: Options) -> Picture:
         file = parse(data)
         if lacking := file.lacking():
-            return by_decoder(data, lacking, file, options)
+            return by_decoder(data, lacking, file, notice, options)
         tools, nals = file.tools()
         sequence = hevc.Sequence(tools.padded(file.width), tools.padded(file.height), file.chroma, tools)
         planes = heif.decode(sequence, nals)
@@ -125,7 +125,7 @@ def by_program(program: str, picture: Picture, qp: int, chroma: str) -> bytes:
     return data
 
 
-def by_decoder(data: bytes, lacking: str, file: Bpg, options: Options) -> Picture:
+def by_decoder(data: bytes, lacking: str, file: Bpg, notice: Notice, options: Options) -> Picture:
     """What bpgdec makes of a file; raises CodecUnavailable without it."""
     if shutil.which(DECODER) is None:
         raise CodecUnavailable(f"the file has {lacking}: decoding it takes the program {DECODER}, on the PATH")
@@ -135,7 +135,7 @@ def by_decoder(data: bytes, lacking: str, file: Bpg, options: Options) -> Pictur
         run(DECODER, ["-o", str(target), str(source)], b"")
         if not target.exists():
             raise Corrupt(f"the file is damaged: {DECODER} makes no picture of it")
-        picture = image.load(target, ignore, options.max_pixels)
+        picture = image.load(target, notice, options.max_pixels)
     if picture.shape[:2] != (file.height, file.width):
         raise Corrupt(f"the file is damaged: {DECODER} makes a picture of another size of it")
     return np.ascontiguousarray(picture)

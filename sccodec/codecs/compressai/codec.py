@@ -194,7 +194,7 @@ class Compressai(Codec[Stream]):
 
         return encode
 
-    def read(self, file: Stream, options: Options) -> CompressaiReading:
+    def read(self, file: Stream, notice: Notice, options: Options) -> CompressaiReading:
         peer = peer_of(file.container)
         return CompressaiReading(file, peer, *read_payload(file.container.payload, peer.family.strings), options)
 

@@ -76,13 +76,13 @@ class Conceptual(Codec[Stream], Labelled, Editable):
         return model_of(opened).encoder(picture, notice)
 
     def read(
-        self, file: Stream, options: Options
+        self, file: Stream, notice: Notice, options: Options
     ) -> ConceptualReading[DecodedFace] | ConceptualReading[DecodedPhotograph]:
         return model_of(bundle.open_model(file.model)).reading(file)
 
     def labels(self, file: Stream, options: Options) -> npt.NDArray[np.uint8]:
         """The map alone, without any network."""
-        return self.read(file, options).got.labels
+        return model_of(bundle.open_model(file.model)).reading(file).got.labels
 
     def edit(self, file: Stream, donor: Stream, swaps: Sequence[tuple[str, str]], options: Options) -> Container:
         model = model_of(bundle.open_model(file.model))

@@ -170,7 +170,7 @@ class Hyperprior(Codec[Stream]):
 
         return encode
 
-    def read(self, file: Stream, options: Options) -> HyperpriorReading:
+    def read(self, file: Stream, notice: Notice, options: Options) -> HyperpriorReading:
         return HyperpriorReading(file, options)
 
 

@@ -67,7 +67,7 @@ class Fake(Codec[Stream], Labelled):
 
         return encode
 
-    def read(self, file: Stream, options: Options) -> FakeReading:
+    def read(self, file: Stream, notice: Notice, options: Options) -> FakeReading:
         return FakeReading(file)
 
     def labels(self, file: Stream, options: Options) -> Picture:

@@ -1,0 +1,247 @@
+"""PNG (W3C, third edition): its chunks are walked here, Pillow decodes 8 bits and imagecodecs 16.
+
+What matters to the picture must be whole: IHDR, PLTE, IDAT and IEND, with their checksums. Of the rest only what says
+something about transparency, colours and orientation is looked at, and left out with a notice where it is damaged.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from sccodec.errors import BadInput, Corrupt, Truncated
+from sccodec.image import colour, pillow
+from sccodec.image.colour import Colour, Notice
+from sccodec.image.raster import TURNED, Raster
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+USED = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf")
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By the colour types."""
+LARGEST_PROFILE = 2**24
+"""Bytes of an ICC profile, unpacked; a bomb is refused."""
+RAW_EXIF = b"Raw profile type exif\0"
+"""How a text begins that holds EXIF in hexadecimal, as ImageMagick wrote it before there was eXIf."""
+
+
+@dataclass
+class Chunks:
+    """needed: the chunks of the picture, as they stand in the file. used: the first of each that is looked at.
+
+    notices: what was left out.
+    """
+
+    header: bytes = b""
+    needed: list[bytes] = field(default_factory=list)
+    used: dict[bytes, bytes] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    animated: bool = False
+
+    @property
+    def depth(self) -> int:
+        return self.header[8]
+
+    @property
+    def colour_type(self) -> int:
+        return self.header[9]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return struct.unpack(">II", self.header[:8])
+
+    def file(self) -> bytes:
+        """A PNG file of what the picture needs."""
+        return SIGNATURE + b"".join(self.needed)
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Type, start and end of the content of each chunk to IEND; raises Truncated."""
+    position = len(SIGNATURE)
+    while True:
+        if position + 12 > len(data):
+            raise Truncated("the file has no end: it was cut short")
+        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
+        if end + 4 > len(data):
+            raise Truncated("the file ends within one of its chunks: it was cut short")
+        kind = data[position + 4 : position + 8]
+        yield kind, position + 8, end
+        if kind == b"IEND":
+            return
+        position = end + 4
+
+
+def check_whole(data: bytes) -> None:
+    """Raise Truncated, or Corrupt, for a file whose picture is not as it was written."""
+    parse(data)
+
+
+def parse(data: bytes) -> Chunks:
+    """The chunks of a file; raises Truncated or Corrupt."""
+    found = Chunks()
+    view = memoryview(data)
+    left_out = set()
+    for kind, start, end in chunks(data):
+        good = zlib.crc32(view[start - 4 : end]) == int.from_bytes(data[end : end + 4], "big")
+        if kind in NEEDED:
+            if not good:
+                raise Corrupt(f"the file is damaged: the checksum of its chunk {kind.decode()} is wrong")
+            if not found.needed and (kind != b"IHDR" or end - start != 13):
+                raise Corrupt("the file is damaged: it does not begin with its header")
+            found.header = found.header or data[start:end]
+            found.needed.append(data[start - 8 : end + 4])
+        elif not good:
+            left_out.add(kind.decode("ascii", "replace"))
+        elif kind in USED:
+            found.used.setdefault(kind, data[start:end])
+        elif kind in (b"tEXt", b"zTXt") and data[start : start + len(RAW_EXIF)] == RAW_EXIF:
+            found.used.setdefault(b"raw", data[start + len(RAW_EXIF) : end] if kind == b"tEXt" else data[start:end])
+        else:
+            found.animated |= kind == b"acTL"
+    if left_out:
+        names = ", ".join(sorted(left_out))
+        found.notices.append(f"the checksum of {names[:60]} is wrong: what it says is left out")
+    if found.colour_type not in CHANNELS or found.depth not in (1, 2, 4, 8, 16):
+        raise Corrupt(f"the file is damaged: there is no colour type {found.colour_type} of {found.depth} bits")
+    return found
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Width and height, upright; raises BadStream."""
+    found = parse(data)
+    width, height = found.size
+    return (height, width) if orientation(found, lambda text: None) in TURNED else (width, height)
+
+
+def read(data: bytes, notice: Notice) -> Raster:
+    """The picture; an animation's is the one that viewers of pictures show."""
+    found = parse(data)
+    for text in found.notices:
+        notice(text)
+    if found.animated:
+        notice(pillow.SEVERAL)
+    turn = orientation(found, notice)
+    colours = colours_of(found, notice)
+    if found.depth == 16:
+        return _of_16_bits(found, colours, turn)
+    opened = pillow.open_image(found.file(), "PNG")
+    pillow.load_pixels(opened)
+    key = transparent(found, notice)
+    if key is not None:
+        opened.info["transparency"] = key
+    return pillow.of_image(opened, notice, colours, turn)
+
+
+def transparent(found: Chunks, notice: Notice) -> bytes | int | tuple[int, int, int] | None:
+    """tRNS as Pillow takes it: alpha of the palette's entries, or the sample or colour, of 8 bits, that is clear."""
+    content, kind, depth = found.used.get(b"tRNS"), found.colour_type, found.depth
+    if content is None or kind not in (0, 2, 3):
+        return None
+    if kind == 3:
+        return content[:256]
+    n_samples = CHANNELS[kind]
+    if len(content) < 2 * n_samples:
+        notice("tRNS is damaged, and is left out")
+        return None
+    values = [value & (1 << depth) - 1 for value in struct.unpack(f">{n_samples}H", content[: 2 * n_samples])]
+    scaled = [value * 255 // ((1 << depth) - 1) for value in values] if depth < 8 else values
+    return scaled[0] if kind == 0 else (scaled[0], scaled[1], scaled[2])
+
+
+def _of_16_bits(found: Chunks, colours: Colour, turn: int) -> Raster:
+    import imagecodecs
+
+    samples: npt.NDArray[np.uint16] = np.asarray(imagecodecs.png_decode(found.file()))
+    if samples.ndim == 2:
+        samples = samples[:, :, None]
+    if samples.dtype != np.uint16 or samples.shape[2] != CHANNELS[found.colour_type]:
+        raise BadInput("the picture of 16 bits cannot be decoded")
+    alpha = found.colour_type in (4, 6)
+    content = found.used.get(b"tRNS", b"")
+    if not alpha and len(content) >= 2 * samples.shape[2]:
+        key = np.frombuffer(content[: 2 * samples.shape[2]], ">u2")
+        clear = (samples == key).all(2, keepdims=True)
+        samples, alpha = np.concatenate([samples, np.where(clear, 0, 65535).astype(np.uint16)], 2), True
+    model = "grey" if found.colour_type in (0, 4) else "rgb"
+    return Raster.of_array(
+        samples,
+        model,
+        65535,
+        alpha="straight" if alpha else "",
+        colour=colours,
+        orientation=turn,
+    )
+
+
+def colours_of(found: Chunks, notice: Notice) -> Colour:
+    """Of the chunks that say something about colours, the strongest: cICP, iCCP, sRGB, then gAMA and cHRM."""
+    cicp = found.used.get(b"cICP", b"")
+    if len(cicp) >= 4:
+        if cicp[2] != 0 or cicp[3] != 1:
+            notice("cICP states a matrix or a range that PNG does not have: they are left out")
+        return colour.of_code_points(cicp[0], cicp[1], notice)
+    if b"iCCP" in found.used:
+        profile = unpacked(found.used[b"iCCP"], notice)
+        if profile is not None:
+            return Colour(profile)
+    if b"sRGB" in found.used:
+        return Colour()
+    gamma = int.from_bytes(found.used.get(b"gAMA", b"")[:4], "big") / 100000 or None
+    primaries = None
+    if len(content := found.used.get(b"cHRM", b"")) >= 32:
+        white_x, white_y, *others = (value / 100000 for value in struct.unpack(">8I", content[:32]))
+        if min(white_y, *others[1::2]) > 0:
+            primaries = cast(colour.Primaries, (*others, white_x, white_y))
+    return colour.of_gamma(gamma, primaries)
+
+
+def unpacked(content: bytes, notice: Notice) -> bytes | None:
+    """The profile of an iCCP chunk: a name, a zero, the method, which is 0, and deflated bytes."""
+    profile = _inflated(content.partition(b"\0")[2])
+    if profile is None:
+        notice("the colour profile cannot be unpacked: colours are taken as they are")
+    return profile
+
+
+def _inflated(content: bytes) -> bytes | None:
+    """Deflated bytes behind a byte for the method, which is 0; None where they are not whole, or too many."""
+    try:
+        unpacker = zlib.decompressobj()
+        found = unpacker.decompress(content[1:], LARGEST_PROFILE)
+    except zlib.error:
+        return None
+    return found if content[:1] == b"\0" and unpacker.eof else None
+
+
+def orientation(found: Chunks, notice: Notice) -> int:
+    """EXIF's, 1 to 8, wherever its chunk stands."""
+    content = found.used.get(b"eXIf")
+    if content is None and b"raw" not in found.used:
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load((_raw_exif(found.used[b"raw"]) if content is None else content).removeprefix(b"Exif\0\0"))
+        turn = exif.get(pillow.ORIENTATION, 1)
+    except Exception:  # as for other files
+        notice(pillow.NO_EXIF)
+        return 1
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
+def _raw_exif(content: bytes) -> bytes:
+    """The bytes of a text: an empty line, the kind, their number, and hexadecimal; raises ValueError."""
+    text = content
+    if text[:1] == b"R":  # deflated, its key still before it
+        text = _inflated(text[len(RAW_EXIF) :]) or b""
+    _, kind, number, digits = text.split(b"\n", 3)
+    found = bytes.fromhex(digits.decode("ascii"))
+    if kind != b"exif" or int(number) != len(found):
+        raise ValueError(number)
+    return found
