@@ -385,6 +385,32 @@ def test_a_codec_reads_its_own_format_only(name: str, scene: Picture) -> None:
             native(name).read(data, print, Options())
 
 
+# --- what is written is what decoders take
+
+
+@pytest.mark.parametrize("name", ["heic", "bpg"])
+def test_sizes_that_decoders_refuse_are_not_written(name: str) -> None:
+    pytest.importorskip("pillow_heif")
+    for shape in ((64, 65529, 3), (65535, 64, 3)):
+        with pytest.raises(BadInput, match="65528 a side"):
+            sccodec.encode(np.zeros(shape, np.uint8), name)
+    largest = np.zeros((64, 65528, 3), np.uint8)
+    assert sccodec.decode(sccodec.encode(largest, name, 0)).shape == largest.shape
+
+
+def test_a_file_that_would_not_be_read_again_is_not_written(
+    name: str, scene: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = native(name)
+    whole, small = sccodec.encode(scene, name), sccodec.encode(scene[:-16, :-16].repeat(2, 0), name)
+    monkeypatch.setattr(type(found), "write", lambda self, *given: small)
+    with pytest.raises(BadInput, match="made a file of 48x64 pixels"):
+        sccodec.encode(scene, name)
+    monkeypatch.setattr(type(found), "write", lambda self, *given: whole[:2])
+    with pytest.raises(BadInput, match="cannot hold"):
+        sccodec.encode(scene, name)
+
+
 # --- telling formats apart
 
 

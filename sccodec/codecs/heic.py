@@ -33,6 +33,7 @@ class Heic(FormatCodec):
     summary = "HEIC (HEVC intra), 4:4:4 unless chroma=420"
     suffix = ".heic"
     rates = (Rate("qp", 0, 51),)
+    max_side = 65528  # of 8x8 blocks; decoders refuse more
     others = ("chroma", "subsampling")
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:

@@ -136,11 +136,22 @@ class FormatCodec(Codec[bytes]):
 
         def encode(quality: float | None) -> bytes:
             asked = Asked(dict(spec.options), quality, self.rates)
-            return encoding(
+            file = encoding(
                 lambda: self.write(picture, asked, notice), f"{self.name} cannot hold the picture ({width}x{height})"
             )
+            self.check_written(file, width, height)
+            return file
 
         return encode
+
+    def check_written(self, file: bytes, width: int, height: int) -> None:
+        """Raise BadInput for a file that would not be read again, or that states another size."""
+        try:
+            stated = self.checked_size(file, Options(max_pixels=width * height))
+        except SccodecError as error:
+            raise BadInput(f"{self.name} cannot hold the picture ({width}x{height}): {error}") from None
+        if stated != (width, height):
+            raise BadInput(f"{self.name} made a file of {stated[0]}x{stated[1]} pixels of a picture of {width}x{height}")
 
     def read(self, file: bytes, notice: Notice, options: Options) -> FormatReading:
         return FormatReading(self, file, *self.checked_size(file, options), notice, options)

@@ -46,6 +46,7 @@ class BpgCodec(FormatCodec):
     summary = "BPG (HEVC intra), 4:4:4 unless chroma=420"
     suffix = ".bpg"
     rates = (Rate("qp", 0, 51),)
+    max_side = 65528  # of 8x8 blocks; decoders refuse more
     others = ("chroma", "subsampling", "program")
 
     def write(self, picture: Picture, asked: Asked, notice: Notice) -> bytes:
