@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sccodec.errors import BadInput, CodecUnavailable, ModelMismatch
+from sccodec.sessions import Session, onnx_runtime
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnxruntime import SessionOptions
+    from onnxruntime import InferenceSession, SessionOptions
     from torch import Tensor, nn
 
 # More threads than this gain nothing on pictures of ordinary size.
 MAX_THREADS = 8
+FORKED = "a process that was forked from one that uses CUDA cannot use it: start workers with spawn, or fork earlier"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ def _what_cuda_lacks(asked: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on an unfit driver torch says more than the line below
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count and torch.cuda._is_in_bad_fork():
+            return FORKED
     if not count:
         if torch.version.cuda is None:
             return f"torch finds no CUDA device: torch {torch.__version__} was built without CUDA"
@@ -125,17 +129,25 @@ class Network:
         *,
         blocked: bool = False,
     ) -> None:
-        # Importing ONNX Runtime costs more than all else that a small file needs.
-        import onnxruntime as ort
+        ort = onnx_runtime()
+        chosen = settings or Settings.from_environment()
 
-        options = session_options(settings or Settings.from_environment(), blocked=blocked)
-        values = {k: ort.OrtValue.ortvalue_from_numpy(v.astype(np.float32)) for k, v in weights.items()}
-        if values:
-            options.add_external_initializers(list(values), list(values.values()))
+        def make() -> InferenceSession:
+            options = session_options(chosen, blocked=blocked)
+            values = {k: ort.OrtValue.ortvalue_from_numpy(v.astype(np.float32)) for k, v in weights.items()}
+            if values:
+                options.add_external_initializers(list(values), list(values.values()))
+            return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
         try:
-            self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = Session(make)
         except Exception as error:  # ONNX Runtime's own exceptions share no base class.
             raise ModelMismatch(f"a network does not load: {one_line(error)}") from error
+
+    @property
+    def session(self) -> InferenceSession:
+        """ONNX Runtime's, of this process."""
+        return self._session.get()
 
     @property
     def inputs(self) -> list[str]:
@@ -155,8 +167,7 @@ class Network:
 
 def session_options(settings: Settings, *, blocked: bool = False) -> SessionOptions:
     """ONNX Runtime's options for a session."""
-    import onnxruntime as ort
-
+    ort = onnx_runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = 1
@@ -186,12 +197,13 @@ class MatrixProduct:
     """
 
     def __init__(self, settings: Settings) -> None:
-        import onnxruntime as ort
-
-        self.session = ort.InferenceSession(MATRIX_PRODUCT, session_options(settings), ["CPUExecutionProvider"])
+        ort = onnx_runtime()
+        self._session = Session(
+            lambda: ort.InferenceSession(MATRIX_PRODUCT, session_options(settings), ["CPUExecutionProvider"])
+        )
 
     def __call__(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
-        (product,) = self.session.run(None, {"x": x, "w": w})
+        (product,) = self._session.get().run(None, {"x": x, "w": w})
         result: NDArray[np.float64] = product
         return result
 
@@ -224,6 +236,7 @@ class TorchNetwork:
         except RuntimeError as error:
             raise ModelMismatch(f"a network does not load: {one_line(error)}") from error
         self.device = torch.device(device)
+        self._process = os.getpid()
         self.module = module.float().eval().requires_grad_(requires_grad=False).to(self.device)
         # Convolutions then run, and give what they compute, in the order that cuDNN is fastest in.
         for value in self.module.parameters():
@@ -234,6 +247,8 @@ class TorchNetwork:
         """The network's outputs, in its order, for arrays by input name (the network's shapes and types)."""
         import torch
 
+        if self.device.type == "cuda" and self._process != os.getpid():
+            raise CodecUnavailable(FORKED)
         try:
             with torch.inference_mode(), _exact_arithmetic(self.device.type):
                 given = {name: self._tensor(value) for name, value in inputs.items()}

@@ -9,6 +9,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before numpy and torch read it: there
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "SCCODEC_THREADS"):
         os.environ.setdefault(variable, "1")
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # of the tests' own imports of ONNX Runtime; sccodec's has a test
+
 import numpy as np
 import numpy.typing as npt
 import pytest

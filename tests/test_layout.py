@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GROUPS = (
     ("errors",),
-    ("container", "engine", "entropy", "userdata"),
+    ("container", "engine", "entropy", "sessions", "userdata"),
     ("bundle", "codec", "image", "metadata", "metrics", "labels", "fit"),
     ("formats", "api", "networks"),
     ("codecs",),
