@@ -6,18 +6,19 @@ Exit codes: 0; 1 for anything that failed, with one line on standard error for e
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import pkgutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from sccodec import __version__
-from sccodec.cli._report import fail
+from sccodec.cli import _streams
+from sccodec.cli._report import fail, one_line
 from sccodec.errors import SccodecError
 
 
@@ -53,14 +54,14 @@ def root() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; never a traceback."""
-    open_closed_streams()
+    _streams.settle()
     # numpy starts a thread a core when it is imported, which costs more than the small products here gain from them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = root.main(args, prog_name="sccodec", standalone_mode=False)
-        sys.stdout.flush()
     except click.UsageError as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            click.UsageError(one_line(error.format_message()), error.ctx).show()
         code = error.exit_code
     except click.ClickException as error:
         code = fail(error.format_message())
@@ -68,9 +69,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         fail("interrupted")
         code = 130
     except BrokenPipeError:
-        # Whoever read the output has gone; python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        code = 1  # whoever read the output has gone
     except Exception as error:
         if grew_out_of_interrupt(error):
             fail("interrupted")
@@ -79,17 +78,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
             raise
         else:
             code = fail(describe(error))
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def open_closed_streams() -> None:
-    """Stand in for standard streams that were closed before the start: python has None in their place.
-
-    Files opened later would otherwise get their numbers, and whatever libraries print there.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # open to the end, like the others
+    sys.exit(_streams.finish(code if isinstance(code, int) else 0))
 
 
 def grew_out_of_interrupt(error: BaseException | None) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from sccodec.cli import _files
+from sccodec.cli import _files, _streams
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import SccodecError
 
@@ -52,7 +52,7 @@ def run(
 
     failed = False
     results: list[object] = []
-    with reporting(len(jobs)) as (reporter, advance):
+    with _streams.quiet_libraries(), reporting(len(jobs)) as (reporter, advance):
         for job in jobs:
             try:
                 results.append(work(job, reporter))
@@ -69,7 +69,7 @@ def run(
     if collect_json:
         good = not failed or len(jobs) > 1
         if good:
-            click.echo(json.dumps(results if len(jobs) > 1 else results[0], indent=2))
+            _streams.say(json.dumps(results if len(jobs) > 1 else results[0], indent=2))
     return int(failed)
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import click
 
+from sccodec.cli import _streams
 from sccodec.errors import BadInput, NotScc, TooLarge
 
 STREAM = "-"
@@ -100,8 +101,7 @@ def write(target: Path | None, data: bytes) -> None:
     An OSError names the target, never the temporary file.
     """
     if target is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _streams.write(data)
         return
     try:
         if is_special(target):
@@ -182,6 +182,8 @@ def _refuse_clashes(jobs: Sequence[Job], also_read: Sequence[str], *, force: boo
 
 
 def _is_standard_output(name: str) -> bool:
+    if isinstance(sys.stdout, _streams.ClosedOutput):
+        return False
     try:
         return os.path.samestat(os.stat(name), os.fstat(sys.stdout.fileno()))  # noqa: PTH116
     except (OSError, ValueError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+from sccodec.cli import _streams
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,7 +21,7 @@ def one_line(text: str) -> str:
 
 def fail(text: str) -> int:
     """Print an error; gives the exit code."""
-    click.echo(f"sccodec: error: {one_line(text)}", err=True)
+    _streams.tell(f"sccodec: error: {one_line(text)}")
     return 1
 
 
@@ -32,23 +32,34 @@ class Reporter:
         self._progress = progress
 
     def result(self, text: str) -> None:
-        """A line of the command's own output."""
-        self._line(one_line(text), sys.stdout)
+        """What became of a file, on standard output; OSError where it cannot be written.
+
+        Where standard output was closed, nobody wants to hear it.
+        """
+        if isinstance(sys.stdout, _streams.ClosedOutput):
+            return
+        if sys.stdout.isatty() and self._progress is not None:
+            self._above_the_bar(one_line(text))
+        else:
+            _streams.say(one_line(text))
 
     def notice(self, text: str) -> None:
         """Something the user should know, on standard error."""
-        self._line(f"sccodec: note: {one_line(text)}", sys.stderr)
+        self._remark(f"sccodec: note: {one_line(text)}")
 
     def error(self, text: str) -> None:
         """Something that failed, on standard error."""
-        self._line(f"sccodec: error: {one_line(text)}", sys.stderr)
+        self._remark(f"sccodec: error: {one_line(text)}")
 
-    def _line(self, text: str, stream: object) -> None:
-        terminal = self._progress is not None and (stream is sys.stderr or sys.stdout.isatty())
-        if self._progress is not None and terminal:
-            self._progress.console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)
+    def _remark(self, text: str) -> None:
+        if self._progress is not None:
+            self._above_the_bar(text)
         else:
-            click.echo(text, err=stream is sys.stderr)
+            _streams.tell(text)
+
+    def _above_the_bar(self, text: str) -> None:
+        assert self._progress is not None
+        self._progress.console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from sccodec.cli import _batch
+from sccodec.cli import _batch, _streams
 from sccodec.errors import CodecUnavailable
 
 
@@ -28,9 +28,9 @@ def command(json_: bool) -> None:
         models = [{"variant": m.variant, "tag": m.tag.hex()} for m in installed if m.codec == name]
         rows.append({"name": name, "summary": summary, "available": available, "models": models})
     if json_:
-        click.echo(json.dumps(rows, indent=2))
+        _streams.say(json.dumps(rows, indent=2))
         return
     for row in rows:
-        click.echo(f"{row['name']}: {row['summary']}")
+        _streams.say(f"{row['name']}: {row['summary']}")
         for model in [m for m in installed if m.codec == row["name"]]:
-            click.echo(f"  {row['name']}:{model.variant}, model {model.tag.hex()}")
+            _streams.say(f"  {row['name']}:{model.variant}, model {model.tag.hex()}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sccodec.cli import _batch, _files, _options
+from sccodec.cli import _batch, _files, _options, _streams
 from sccodec.cli._report import Reporter, table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], json_: bool, options: O
             ]
             rows += [(f"  {name}", f"{n_bytes:.1f}") for name, n_bytes in found.sections]
             rows += [(key, str(value)) for key, value in found.details.items()]
-            click.echo(table(rows))
+            _streams.say(table(rows))
         return {"file": _batch.source_name(source)} | found.as_dict()
 
     ctx.exit(_batch.run(inputs, _batch.source_name, work, collect_json=json_))
