@@ -203,7 +203,7 @@ def test_nothing_is_left_when_writing_fails(
         raise OSError(28, "No space left on device", str(target))
 
     monkeypatch.setattr(Path, "replace", refuse)
-    assert "face.scc: face.decoded.png: No space left" in shell.fails("decode", scc)
+    assert "face.scc: face.decoded.png: No space left" in shell.fails("decode", scc, "--force")
     assert names() == ["face.png", "face.scc"]
 
 

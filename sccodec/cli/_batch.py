@@ -18,8 +18,15 @@ Job = TypeVar("Job")
 
 
 def inputs(what: str) -> Callable[[Command], Command]:
-    """The argument INPUTS, one at least."""
-    return click.argument("inputs", nargs=-1, required=True, metavar=what)
+    """The argument INPUTS, one at least; standard input is "-" there, by whichever name it was given."""
+
+    def check(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = _files.checked_names(value)
+        if names.count(_files.STREAM) > 1:
+            raise click.UsageError("standard input can be read once only", ctx)
+        return tuple(names)
+
+    return click.argument("inputs", nargs=-1, required=True, metavar=what, callback=check)
 
 
 def outputs(command: Command) -> Command:

@@ -34,7 +34,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
             reporter.notice(f"{job.name}: {text}")
 
         picture = api.decode(_files.read_stream(job.source), notice=notice, options=options)
-        _files.write(job.target, image.to_bytes(picture, _suffix(job)))
+        _files.write(job.target, image.to_bytes(picture, _suffix(job)), force=job.force)
         if job.target is not None:
             height, width = picture.shape[:2]
             reporter.result(f"{job.name} -> {job.target}: {width}x{height}")

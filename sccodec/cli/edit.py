@@ -52,7 +52,7 @@ def command(
         except (BadStream, BadInput) as error:  # the line would begin with FILE's name alone
             raise type(error)(f"{_batch.source_name(donor)}: {error}") from error
         edited = api.edit(data, textures, labels, labels_from, options=options)
-        _files.write(job.target, edited)
+        _files.write(job.target, edited, force=job.force)
         if job.target is not None:
             reporter.result(f"{job.name} -> {job.target}: {len(edited)} bytes, {len(data)} before")
 

@@ -82,11 +82,10 @@ class Wish:
         def notice(text: str) -> None:
             reporter.notice(f"{job.name}: {text}")
 
-        source = _files.read_standard_input() if job.source is None else job.source
-        picture = api.load_picture(source, notice, self.options)
+        picture = api.load_picture(_files.read_picture(job.source), notice, self.options)
         height, width = picture.shape[:2]
         data, used = self.file_of(picture, notice)
-        _files.write(job.target, data)
+        _files.write(job.target, data, force=job.force)
         bpp = 8 * len(data) / (width * height)
         if job.target is not None and not quiet:
             reached = f", quality {used:.6g}" if self.has_target and used is not None else ""

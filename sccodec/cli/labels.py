@@ -34,7 +34,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
 
     def work(job: _files.Job, reporter: Reporter) -> None:
         labels = api.labels(_files.read_stream(job.source), options=options)
-        _files.write(job.target, image.labels_to_bytes(labels))
+        _files.write(job.target, image.labels_to_bytes(labels), force=job.force)
         if job.target is not None:
             height, width = labels.shape
             reporter.result(f"{job.name} -> {job.target}: {width}x{height}")
