@@ -53,6 +53,7 @@ def command(
     from sccodec.bench import gauge
     from sccodec.report import gallery, page
 
+    (picture,) = _files.checked_names([picture])
     chosen = {str(api.parse(spec)): spec for spec in specs}
     place = _files.plan([picture], output, lambda stem: f"{stem}.compare.html", force=force)[0].target
     name = "standard input" if picture == _files.STREAM else Path(picture).name
@@ -78,7 +79,7 @@ def command(
         small_print(missing),
     )
     entry = gallery.entry(name, original, [found], int(megabytes * 1e6))
-    _files.write(place, page.comparison(head, entry, *gallery.table(found)).encode("utf-8", "replace"))
+    _files.write(place, page.comparison(head, entry, *gallery.table(found)).encode("utf-8", "replace"), force=force)
     if place is not None:
         for shown in found.shown:
             texts = [f"{len(shown.data)} bytes", f"{shown.bpp:.4f} bpp", *gallery.described(shown.figures)]
@@ -91,7 +92,7 @@ def load(picture: str, name: str, reporter: Reporter, options: Options) -> Pictu
     """The picture of a file, or of standard input; raises BadInput, which names it."""
     from sccodec import image
 
-    source = _files.read_standard_input() if picture == _files.STREAM else Path(picture)
+    source = _files.read_picture(None if picture == _files.STREAM else Path(picture))
     try:
         return image.load(source, lambda text: reporter.notice(f"{name}: {text}"), options.max_pixels)
     except BadInput as error:

@@ -88,7 +88,7 @@ def command(
         data = page_of(look, groups, read, shown)
     else:
         data = WRITERS[chosen](look, groups, read)
-    _files.write(target, data)
+    _files.write(target, data, force=force)
     if target is not None:
         Reporter().result(f"{len(read.rows)} rows -> {target}: {target.stat().st_size} bytes")
 
@@ -236,5 +236,5 @@ def write_batches(folder: Path, groups: Sequence[Group], *, force: bool) -> None
         raise BadInput(f"{folder / existing[0]}: exists; --force overwrites it")
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        _files.write(folder / name, data)
+        _files.write(folder / name, data, force=force)
     Reporter().result(f"{len(files) - 1} batches -> {folder / codec_compare.LIST_NAME}")
