@@ -42,6 +42,8 @@ from sccodec.image import load as load_file
 
 AnyCodec = Codec[Any]
 """A codec whose files are streams or bytes: which of the two, only what the file begins with will tell."""
+Data = bytes | bytearray | memoryview
+"""The bytes of a file, as they are given to the library."""
 
 
 def names() -> list[str]:
@@ -119,8 +121,14 @@ class File:
         return self.codec.read(self.content, notice, options)
 
 
-def open_file(data: bytes, max_pixels: int = container.MAX_PIXELS) -> File:
-    """Take a file apart, once: its container, the model file that it names, its codec. BadStream or ModelError."""
+def open_file(data: Data, max_pixels: int = container.MAX_PIXELS) -> File:
+    """Take a file apart, once: its container, the model file that it names, its codec.
+
+    Raises BadStream or ModelError; BadInput for what are no bytes.
+    """
+    if not isinstance(data, Data):
+        raise BadInput(f"a file is given as its bytes, and not as {type(data).__name__}")
+    data = bytes(data)
     recognised = recognise(data[: files.START_BYTES])
     if data and recognised is None:
         raise NotScc
@@ -264,7 +272,7 @@ def once(notice: Notice) -> Notice:
     return give
 
 
-def decode(data: bytes, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Picture:
+def decode(data: Data, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Picture:
     """Decode the bytes of a file into uint8 [H, W, 3]; raises BadStream, ModelError or CodecUnavailable.
 
     notice takes one-line warnings; without it they are Python warnings.
@@ -272,19 +280,19 @@ def decode(data: bytes, *, notice: Notice | None = None, options: Options = DEFA
     return read(data, notice=notice, options=options).picture()
 
 
-def read(data: bytes, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Reading:
+def read(data: Data, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Reading:
     """Read the bytes of a file to their end, once, for what is asked of it: its picture, its info; as decode()."""
     file = open_file(data, options.max_pixels)
     tell = once(notice or warnings.warn)
     return file.read(tell, settle(file.codec, options, tell))
 
 
-def info(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Info:
+def info(data: Data, *, options: Options = DEFAULT_OPTIONS) -> Info:
     """What a file says about itself; raises BadStream or ModelError."""
     return open_file(data, options.max_pixels).read(lambda text: None, replace(options, device="cpu")).info()
 
 
-def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
+def labels(data: Data, *, options: Options = DEFAULT_OPTIONS) -> Picture:
     """The semantic map of a file, uint8 [h, w]; raises BadStream, ModelError, or BadInput without one."""
     file = open_file(data, options.max_pixels)
     if not isinstance(file.codec, Labelled):
@@ -293,8 +301,8 @@ def labels(data: bytes, *, options: Options = DEFAULT_OPTIONS) -> Picture:
 
 
 def edit(
-    data: bytes,
-    texture_from: bytes,
+    data: Data,
+    texture_from: Data,
     labels: Sequence[str | int],
     labels_from: Sequence[str | int] = (),
     *,

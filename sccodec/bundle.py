@@ -9,12 +9,14 @@ in hex, so a file of another content has another name. It holds
     __metadata__             codec, variant, bitstream (version), config (JSON), training (JSON), licence
 
 Model files are looked for in the folders that SCCODEC_MODELS lists, then in the package, then in the
-checkout. Where a folder has several files of one codec, its text file DEFAULTS (one file name without
-suffix a line, the preferred first) says which one encodes; decoding takes the one that the stream names.
+checkout. Where a folder has several files of one codec, its text file DEFAULTS (one file name a line, with
+or without its suffix, the preferred first) says which one encodes; decoding takes the one that the stream
+names.
 """
 
 from __future__ import annotations
 
+import codecs
 import functools
 import hashlib
 import importlib
@@ -26,13 +28,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sccodec.engine import MatrixProduct, Network, Runner, Settings, TorchNetwork, graph_constants
-from sccodec.errors import ModelMismatch, ModelNotFound
+from sccodec.errors import BadInput, ModelMismatch, ModelNotFound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
 TAG_BYTES = 4
+SUFFIX = ".safetensors"
 NAME = re.compile(r"([a-z0-9_]+)-([a-z0-9_]+)-([0-9a-f]{8})\.safetensors")
 GRAPH = "graph."
 
@@ -48,9 +51,12 @@ class Installed:
 
 
 def search_path() -> list[Path]:
-    """The folders that are searched, first to last; they need not exist."""
+    """The folders that are searched, first to last; ours need not exist, those of SCCODEC_MODELS do: BadInput."""
     package = Path(__file__).resolve().parent
     folders = [Path(p) for p in os.environ.get("SCCODEC_MODELS", "").split(os.pathsep) if p]
+    for folder in folders:
+        if not os.path.isdir(folder):  # noqa: PTH112  # raises nothing, whatever the name
+            raise BadInput(f"SCCODEC_MODELS names {str(folder)!r}, which is no folder")
     folders.append(package / "models")
     if (package.parent / "pyproject.toml").is_file():
         folders.append(package.parent / "models")
@@ -58,12 +64,19 @@ def search_path() -> list[Path]:
 
 
 def list_folder(folder: Path) -> list[Installed]:
-    """The model files of one folder, the ones that DEFAULTS prefers first, the others by name."""
+    """The model files of one folder, the ones that DEFAULTS prefers first, the others by name.
+
+    Raises ModelMismatch where the folder or its DEFAULTS cannot be read.
+    """
     if not folder.is_dir():
         return []
     preferred = read_defaults(folder)
     found = []
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise ModelMismatch(f"{folder} cannot be read: {error.strerror}") from error
+    for path in paths:
         match = NAME.fullmatch(path.name)
         if match and path.is_file():
             found.append(Installed(path, match[1], match[2], bytes.fromhex(match[3])))
@@ -72,12 +85,26 @@ def list_folder(folder: Path) -> list[Installed]:
 
 
 def read_defaults(folder: Path) -> list[str]:
-    """The lines of a folder's DEFAULTS, without comments (#); empty where there is none."""
+    """The names in a folder's DEFAULTS, without suffixes and comments (#); empty where there is none.
+
+    The file is text in UTF-8, or in UTF-16 with the mark at its start that some editors write there. Raises
+    ModelMismatch for what is neither, and where it cannot be read.
+    """
+    path = folder / "DEFAULTS"
     try:
-        text = (folder / "DEFAULTS").read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         return []
-    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    except OSError as error:
+        raise ModelMismatch(f"{path} cannot be read: {error.strerror}") from error
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ModelMismatch(f"{path} is not text in UTF-8")
+    lines = (line.split("#")[0].strip().removesuffix(SUFFIX) for line in text.splitlines())
     return [line for line in lines if line]
 
 
@@ -155,8 +182,11 @@ class Bundle:
         self.variant = model.variant
         self._settings = settings
         self._networks: dict[tuple[str, bool], Runner] = {}
-        with model.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").digest()
+        try:
+            with model.path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").digest()
+        except OSError as error:
+            raise ModelMismatch(f"{model.path} cannot be read: {error.strerror}") from error
         if digest[:TAG_BYTES] != model.tag:
             raise ModelMismatch(f"{model.path} is damaged: its SHA-256 begins with {digest[:TAG_BYTES].hex()}")
         try:

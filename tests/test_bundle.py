@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,12 +160,47 @@ def test_the_default_is_the_one_that_defaults_names(models: Path) -> None:
 
 def test_earlier_folders_win(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = write(models, offset=1), write(tmp_path / "more", offset=2)
-    import os
-
-    monkeypatch.setenv("SCCODEC_MODELS", os.pathsep.join([str(tmp_path / "none"), str(models), str(tmp_path / "more")]))
+    monkeypatch.setenv("SCCODEC_MODELS", os.pathsep.join([str(models), "", str(tmp_path / "more")]))
     assert bundle.default("toy").tag == tag_of(first)
     assert bundle.find(tag_of(second)).tag == tag_of(second)
     assert [m.tag for m in bundle.installed() if m.codec == "toy"] == [tag_of(first), tag_of(second)]
+
+
+@pytest.mark.parametrize("name", ["none", "a file", "~", "x" * 5000])
+def test_a_folder_that_there_is_not_is_refused(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write(models)
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("SCCODEC_MODELS", os.pathsep.join([str(models), str(tmp_path / name)]))
+    for ask in (bundle.installed, lambda: bundle.default("toy"), lambda: bundle.locate(b"none")):
+        with pytest.raises(BadInput, match="SCCODEC_MODELS names"):
+            ask()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be-bom"])
+@pytest.mark.parametrize("suffix", ["", ".safetensors"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_defaults_as_editors_write_them(models: Path, encoding: str, suffix: str, end: str) -> None:
+    old, new = write(models, offset=1), write(models, offset=2)
+    text = f"# preferred{end}{new.stem}{suffix}{end}{old.stem}{end}"
+    data = b"\xfe\xff" + text.encode("utf-16-be") if encoding == "utf-16-be-bom" else text.encode(encoding)
+    (models / "DEFAULTS").write_bytes(data)
+    assert bundle.default("toy").tag == tag_of(new)
+    assert bundle.read_defaults(models) == [new.stem, old.stem]
+
+
+@pytest.mark.parametrize("data", ["toy".encode("utf-16-le"), b"toy\xff\xfe", b"\xff\xfet", b"\0", None])
+def test_defaults_that_are_no_text_are_refused(models: Path, data: bytes | None) -> None:
+    write(models)
+    if data is None:
+        (models / "DEFAULTS").unlink()
+        (models / "DEFAULTS").mkdir()
+    else:
+        (models / "DEFAULTS").write_bytes(data)
+    with pytest.raises(ModelMismatch, match="DEFAULTS") as caught:
+        bundle.default("toy")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_changed_setting_gives_other_networks(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
