@@ -51,7 +51,7 @@ class Settings:
         Raises BadInput for values that mean nothing.
         """
         text = os.environ.get("SCCODEC_THREADS", "")
-        if text and not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1024):
+        if text and not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= 1024):
             raise BadInput(f"SCCODEC_THREADS is {text!r}: expected a number of threads, 1 or more")
         optimise = os.environ.get("SCCODEC_ORT_OPTIMISATION", "on")
         if optimise not in ("on", "off"):

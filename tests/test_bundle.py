@@ -211,7 +211,7 @@ def test_a_changed_setting_gives_other_networks(models: Path, monkeypatch: pytes
     assert bundle.find(tag) is not one
 
 
-@pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5", "99999"])
+@pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5", "99999", 5000 * "1"])
 def test_a_number_of_threads_that_is_none_is_refused(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCCODEC_THREADS", threads)
     with pytest.raises(BadInput, match="SCCODEC_THREADS"):

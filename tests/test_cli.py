@@ -253,6 +253,38 @@ def test_encode_json(shell: Shell, face: Path, picture: Picture) -> None:
     assert [f["output"] for f in found] == [str(Path("all/face.scc")), str(Path("all/b.scc"))]
 
 
+def test_json_of_what_failed(shell: Shell, face: Path, scc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One object for one file; the line on standard error and the exit code stay."""
+    Path("bad.scc").write_bytes(scc.read_bytes()[:-1])
+    Path("bad.png").write_bytes(b"no picture")
+    for args in (
+        ["info", "bad.scc"],
+        ["verify", "bad.scc"],
+        ["encode", "bad.png", "-m", "fake"],
+        ["encode", face, "-m", "fake"],  # face.scc exists
+        ["encode", face, "-m", "jpeg9000"],
+        ["encode", face, "-m", "fake", "-o", "absent/x.scc"],
+        ["encode", face, "-m", "fake", "-f", "--target-bytes", "10"],
+    ):
+        code, out, err = shell(*args, "--json")
+        found = json.loads(out)
+        assert code == 1 and set(found) == {"file", "error"} and found["file"] == str(args[1])
+        assert err.count("\n") == 1 and err.startswith("sccodec: error: ") and found["error"] in err
+    code, out, err = shell("encode", face, "bad.png", "-m", "jpeg9000", "-o", "all", "--json")
+    assert code == 1 and [one["file"] for one in json.loads(out)] == ["face.png", "bad.png"] and err.count("\n") == 1
+    monkeypatch.setenv("SCCODEC_MODELS", "absent")
+    code, out, err = shell("codecs", "--json")
+    assert code == 1 and "absent" in json.loads(out)["error"] and err.count("\n") == 1
+
+
+def test_verify_json(shell: Shell, scc: Path) -> None:
+    code, out, err = shell("verify", scc, "--json")
+    assert code == 0 and json.loads(out) == {"file": "face.scc", "width": 32, "height": 24} and err == ""
+    code, out, err = shell("verify", scc, "missing.scc", scc, "--json")
+    found = json.loads(out)
+    assert code == 1 and [set(one) for one in found] == [set(found[0]), {"file", "error"}, set(found[0])]
+
+
 def test_encode_to_a_target(shell: Shell, face: Path, picture: Picture) -> None:
     most = len(sccodec.encode(picture, "fake", 60))
     bpp = 8 * most / picture[..., 0].size
@@ -422,6 +454,11 @@ def test_an_unexpected_error_is_one_line(shell: Shell, scc: Path, monkeypatch: p
 
         monkeypatch.setattr("sccodec.api.decode", fail)
         assert expected in shell.fails("decode", scc)
+        code, out, err = shell("verify", scc, "absent.scc", "--json")
+        assert code == 1 and err.count("\n") == 2 and expected in json.loads(out)[0]["error"]
+    monkeypatch.setenv("SCCODEC_DEBUG", "1")
+    with pytest.raises(RecursionError, match="deep"):
+        main(["verify", str(scc)])
 
 
 def test_an_interrupt_is_one_line(shell: Shell, scc: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
 from sccodec.cli import _files, _streams
-from sccodec.cli._report import Reporter, reporting
+from sccodec.cli._report import Reporter, one_line, reporting
 from sccodec.errors import SccodecError
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -52,10 +54,10 @@ def run(
     """Call work on each job; gives the exit code.
 
     What work returns is printed as JSON in the end if collect_json, an object for one job and a list for
-    several. An error counts against its own job only.
+    several; for a job that failed it is an object with `file` and `error`. An error counts against its own job only.
     """
     # Imported here, not above: the package sccodec.cli imports this module's neighbours while it starts.
-    from sccodec.cli import describe
+    from sccodec.cli import describe, grew_out_of_interrupt
 
     failed = False
     results: list[object] = []
@@ -63,21 +65,47 @@ def run(
         for job in jobs:
             try:
                 results.append(work(job, reporter))
-            except BrokenPipeError:
+            except (BrokenPipeError, click.ClickException):
                 raise
-            except (SccodecError, OSError, MemoryError) as error:
+            except Exception as error:
+                if grew_out_of_interrupt(error) or (_is_unforeseen(error) and os.environ.get("SCCODEC_DEBUG")):
+                    raise
                 message = describe(error)
                 if isinstance(error, OSError) and error.strerror and _is_about(error, name(job)):
                     message = error.strerror  # the job's name says already which file
                 reporter.error(f"{name(job)}: {message}")
-                results.append({"file": name(job), "error": message})
+                results.append(_failure(name(job), message))
                 failed = True
             advance()
     if collect_json:
-        good = not failed or len(jobs) > 1
-        if good:
-            _streams.say(json.dumps(results if len(jobs) > 1 else results[0], indent=2))
+        _say_json(results)
     return int(failed)
+
+
+@contextmanager
+def failing_as_json(inputs: Sequence[str], *, collect_json: bool) -> Iterator[None]:
+    """Print what fails before the first job as JSON too, against each input if there are any; the error goes on."""
+    from sccodec.cli import describe
+
+    try:
+        yield
+    except (SccodecError, OSError, MemoryError) as error:
+        if collect_json:
+            message = one_line(describe(error))
+            _say_json([_failure(source_name(one), message) for one in inputs] or [{"error": message}])
+        raise
+
+
+def _say_json(results: Sequence[object]) -> None:
+    _streams.say(json.dumps(results if len(results) > 1 else results[0], indent=2))
+
+
+def _failure(name: str, message: str) -> dict[str, str]:
+    return {"file": name, "error": message}
+
+
+def _is_unforeseen(error: Exception) -> bool:
+    return not isinstance(error, SccodecError | OSError | MemoryError)
 
 
 def _is_about(error: OSError, job: str) -> bool:

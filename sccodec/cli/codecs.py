@@ -16,7 +16,8 @@ def command(json_: bool) -> None:
     """List the codecs, and the models that are installed for each."""
     from sccodec import api, bundle
 
-    installed = bundle.installed()
+    with _batch.failing_as_json([], collect_json=json_):
+        installed = bundle.installed()
     rows = []
     for name in api.names():
         try:

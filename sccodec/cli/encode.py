@@ -48,11 +48,12 @@ def command(
         raise click.UsageError("-q, --target-bytes and --target-bpp exclude one another")
     from sccodec import api
 
-    # A wrong spec, or a device that is missing, is one error, not one for each file.
-    chosen = api.parse(spec)
-    found = api.load(chosen.codec)
-    options = api.settle(found, options, Reporter().notice)
-    jobs = _files.plan(inputs, output, lambda stem: stem + found.suffix, force=force)
+    with _batch.failing_as_json(inputs, collect_json=json_):
+        # A wrong spec, or a device that is missing, is one error, not one for each file.
+        chosen = api.parse(spec)
+        found = api.load(chosen.codec)
+        options = api.settle(found, options, Reporter().notice)
+        jobs = _files.plan(inputs, output, lambda stem: stem + found.suffix, force=force)
     if json_ and any(job.target is None for job in jobs):
         raise click.UsageError("--json and the encoded file cannot both go to standard output")
 
