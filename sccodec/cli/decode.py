@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sccodec.cli import _batch, _files, _options
+from sccodec.cli import _batch, _files, _options, _suffixes
 from sccodec.cli._report import Reporter
 
 if TYPE_CHECKING:
@@ -23,24 +23,20 @@ def command(ctx: click.Context, inputs: tuple[str, ...], output: str | None, for
 
     The suffix of -o chooses the format; standard output gets PNG. FILE may be - for standard input.
     """
-    from sccodec import api, image
+    from sccodec import api
 
     jobs = _files.plan(inputs, output, lambda stem: f"{stem}.decoded.png", force=force)
     for job in jobs:
-        image.format_of(_suffix(job))  # before the work, not after it
+        _suffixes.check_decoded(job.target)  # before the work, not after it
 
     def work(job: _files.Job, reporter: Reporter) -> None:
         def notice(text: str) -> None:
             reporter.notice(f"{job.name}: {text}")
 
         picture = api.decode(_files.read_stream(job.source), notice=notice, options=options)
-        _files.write(job.target, image.to_bytes(picture, _suffix(job)), force=job.force)
+        _files.write(job.target, _suffixes.decoded(picture, job.target, notice), force=job.force)
         if job.target is not None:
             height, width = picture.shape[:2]
             reporter.result(f"{job.name} -> {job.target}: {width}x{height}")
 
     ctx.exit(_batch.run(jobs, lambda job: job.name, work))
-
-
-def _suffix(job: _files.Job) -> str:
-    return ".png" if job.target is None or _files.is_special(job.target) else job.target.suffix

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sccodec.cli import _batch, _files, _options
+from sccodec.cli import _batch, _files, _options, _suffixes
 from sccodec.cli._report import Reporter
 from sccodec.errors import BadInput, BadStream
 
@@ -44,6 +44,7 @@ def command(
     from sccodec import api
 
     jobs = _files.plan([file], output, lambda stem: f"{stem}.edited.scc", force=force, also_read=[donor])
+    _suffixes.check_encoded(jobs[0].target, ".scc", force=force)
 
     def work(job: _files.Job, reporter: Reporter) -> None:
         data = _files.read_stream(job.source)

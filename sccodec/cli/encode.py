@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sccodec.cli import _batch, _files, _options
+from sccodec.cli import _batch, _files, _options, _suffixes
 from sccodec.cli._report import Reporter
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def command(
         found = api.load(chosen.codec)
         options = api.settle(found, options, Reporter().notice)
         jobs = _files.plan(inputs, output, lambda stem: stem + found.suffix, force=force)
+        for job in jobs:
+            _suffixes.check_encoded(job.target, found.suffix, force=force)
     if json_ and any(job.target is None for job in jobs):
         raise click.UsageError("--json and the encoded file cannot both go to standard output")
 
