@@ -18,10 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import numpy.typing as npt
 
-from sccodec import bundle, codecs, container, fit
+from sccodec import bundle, choice, codecs, container, fit
 from sccodec.codec import (
     DEFAULT_OPTIONS,
     Codec,
@@ -34,11 +33,15 @@ from sccodec.codec import (
     Reading,
     Spec,
     Stream,
+    ignore,
+    once,
     spec_of_file,
 )
 from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
 from sccodec.formats import files
 from sccodec.image import load as load_file
+from sccodec.image.arrays import as_picture
+from sccodec.metrics.image import psnr
 
 AnyCodec = Codec[Any]
 """A codec whose files are streams or bytes: which of the two, only what the file begins with will tell."""
@@ -174,7 +177,22 @@ class Job:
         return lambda quality: frame(encode(quality))
 
     def encode(self) -> bytes:
-        return self.encoder()(self.quality)
+        data = self.encoder()(self.quality)
+        self.judge(data, self.quality)
+        return data
+
+    def judge(self, data: bytes, quality: float | None) -> None:
+        """Say so where a file is worse than its quality promises, and what would be better at its size."""
+        promised = self.codec.promise(quality)
+        height, width = self.picture.shape[:2]
+        if promised is None or not self.options.judge or height * width > choice.CHEAP_PIXELS:
+            return
+        if choice.detail(self.picture) < choice.BUSY:
+            return
+        mine = psnr(self.picture, decode(data, notice=ignore, options=self.options))
+        if mine < promised:
+            rival = rival_of(self.picture, len(data), (choice.LOSSLESS, choice.CLASSICAL), self.options)
+            self.notice(choice.verdict(choice.Choice(str(self.spec), data, quality, mine), promised, rival))
 
 
 def frame(made: container.Container | bytes) -> bytes:
@@ -223,15 +241,17 @@ def encode(
 ) -> bytes:
     """Encode a picture, uint8 [H, W, 3] sRGB or [H, W] grey, into the bytes of a file.
 
-    spec: "codec[:variant][,option=value]". quality: 0..100, higher is better, None for the codec's default;
-    it may stand in the spec instead, as q, or be left to target_bytes: the best file that is no larger.
-    notice takes one-line warnings; without it they are Python warnings. Raises BadInput, UnknownCodec,
+    spec: "codec[:variant][,option=value]", or "auto" (see choose). quality: 0..100, higher is better, None for the
+    codec's default; it may stand in the spec instead, as q, or be left to target_bytes: the best file that is no
+    larger. notice takes one-line warnings; without it they are Python warnings. Raises BadInput, UnknownCodec,
     CodecUnavailable or ModelError.
     """
+    if quality is not None and target_bytes is not None:
+        raise BadInput(f"quality {quality:g} and a target of {target_bytes} bytes: give one of them")
+    if spec == choice.AUTO:
+        return choose(image, quality, target_bytes, notice=notice, options=options).data
     if target_bytes is None:
         return prepare(image, spec, quality, notice or warnings.warn, options).encode()
-    if quality is not None:
-        raise BadInput(f"quality {quality:g} and a target of {target_bytes} bytes: give one of them")
     return encode_within(image, spec, target_bytes, notice=notice, options=options)[0]
 
 
@@ -257,19 +277,65 @@ def encode_within(
             f"the target is {target_bytes} bytes, but the smallest file that {job.spec} makes of this picture has "
             f"{smallest} bytes ({8 * smallest / (width * height):.4g} bpp)"
         )
+    job.judge(*found)
     return found
 
 
-def once(notice: Notice) -> Notice:
-    """The same notice, without repetitions: each file that is tried would give it again."""
-    said: set[str] = set()
+def choose(
+    image: npt.ArrayLike,
+    quality: float | None = None,
+    target_bytes: int | None = None,
+    *,
+    suffix: str | None = None,
+    notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> choice.Choice:
+    """What spec "auto" stands for: of a learned codec, lossless JPEG XL and WebP the best, by trying.
 
-    def give(text: str) -> None:
-        if text not in said:
-            said.add(text)
-            notice(text)
+    Files are compared at one size: target_bytes, or what the learned codec's file of that quality has. Where none of
+    them is so small, the file is one that paints. suffix: of the files that count, where it is one of theirs. Raises as
+    encode() and encode_within() do.
+    """
+    picture = as_picture(image, options.max_pixels)
+    quiet = replace(options, judge=False)
+    tell = once(notice or warnings.warn)
+    learned = None
+    if target_bytes is None:
+        learned = encode(picture, choice.LEARNED, quality, notice=tell, options=quiet)
+        target_bytes = len(learned)
+    specs = [choice.LOSSLESS, choice.LEARNED, choice.CLASSICAL]
+    if suffix in choice.SUFFIXES.values():
+        specs = [spec for spec in specs if choice.SUFFIXES[spec] == suffix]
+    best = rival_of(picture, target_bytes, specs, quiet, learned, quality)
+    if best is not None:
+        return best
+    last = choice.LAST.get(suffix or "", choice.PAINTED)
+    data, reached = encode_within(picture, last, target_bytes, notice=tell, options=quiet)
+    return choice.Choice(last, data, reached, psnr(picture, decode(data, notice=ignore, options=quiet)))
 
-    return give
+
+def rival_of(
+    picture: Picture,
+    target_bytes: int,
+    specs: Sequence[str],
+    options: Options,
+    learned: bytes | None = None,
+    quality: float | None = None,
+) -> choice.Choice | None:
+    """The best file of at most target_bytes that any of the specs makes, or None. learned: that of LEARNED, if known."""
+    quiet = replace(options, judge=False)
+
+    def within(spec: str) -> tuple[bytes, float | None]:
+        if spec == choice.LEARNED and learned is not None:
+            return learned, quality
+        if spec != choice.LOSSLESS:
+            return encode_within(picture, spec, target_bytes, notice=ignore, options=quiet)
+        data = encode(picture, spec, notice=ignore, options=quiet)
+        if len(data) > target_bytes:
+            raise BadInput(f"the file has {len(data)} bytes, beyond {target_bytes}")
+        return data, None
+
+    return choice.best(picture, specs, within, lambda data: decode(data, notice=ignore, options=quiet))
 
 
 def decode(data: Data, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Picture:
@@ -289,7 +355,7 @@ def read(data: Data, *, notice: Notice | None = None, options: Options = DEFAULT
 
 def info(data: Data, *, options: Options = DEFAULT_OPTIONS) -> Info:
     """What a file says about itself; raises BadStream or ModelError."""
-    return open_file(data, options.max_pixels).read(lambda text: None, replace(options, device="cpu")).info()
+    return open_file(data, options.max_pixels).read(ignore, replace(options, device="cpu")).info()
 
 
 def labels(data: Data, *, options: Options = DEFAULT_OPTIONS) -> Picture:
@@ -324,24 +390,6 @@ def edit(
     swaps = [(str(mine), str(theirs)) for mine, theirs in zip(labels, others, strict=True)]
     assert isinstance(file.codec, Editable)
     return frame(file.codec.edit(file.stream, other.stream, swaps, replace(options, device="cpu")))
-
-
-def as_picture(image: npt.ArrayLike, max_pixels: int = container.MAX_PIXELS) -> Picture:
-    """uint8 [H, W, 3], contiguous, from uint8 [H, W], [H, W, 1] or [H, W, 3]; raises BadInput.
-
-    So it does for a picture beyond the limits, which a decoder under the same limits would not take back.
-    """
-    array = np.asarray(image)
-    if array.dtype != np.uint8:
-        raise BadInput(f"the picture's samples are {array.dtype}, they must be uint8")
-    if array.ndim == 2:
-        array = array[:, :, None]
-    if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
-        raise BadInput(f"the picture's shape is {np.shape(image)}, it must be [H, W], [H, W, 1] or [H, W, 3]")
-    height, width = array.shape[:2]
-    if too_much := container.excess(width, height, max_pixels):
-        raise BadInput(f"the picture is {too_much}")
-    return np.ascontiguousarray(np.broadcast_to(array, (height, width, 3)))
 
 
 def _number(text: str) -> float:

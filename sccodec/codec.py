@@ -80,12 +80,14 @@ class Options:
     """How to run; nothing here changes what a file means.
 
     device: "cpu", "cuda", or "auto" (CUDA where torch finds it, otherwise the CPU). max_pixels: pictures and files
-    beyond it are refused. checkpoint: weights of a compressai peer, instead of those that its zoo downloads.
+    beyond it are refused. checkpoint: weights of a compressai peer, instead of those that its zoo downloads. judge:
+    whether a picture of much detail is compared with what its file decodes to, for a notice where that falls short.
     """
 
     device: str = "cpu"
     max_pixels: int = container.MAX_PIXELS
     checkpoint: Path | None = None
+    judge: bool = True
 
 
 DEFAULT_OPTIONS = Options()
@@ -203,6 +205,10 @@ class Codec(ABC, Generic[Content]):
         """The qualities that differ, ascending; QUALITIES where they are too many to list."""
         return QUALITIES
 
+    def promise(self, quality: float | None) -> float | None:
+        """The PSNR in dB that photographs have at a quality, but for rare ones; None where nothing is promised."""
+        return None
+
     def made_by(self, spec: Spec) -> str:
         """The library or the program that encodes for that spec, with its version; "" for this package itself."""
         return ""
@@ -243,6 +249,22 @@ class Editable(ABC):
 
         Raises BadInput for labels that are in neither, BadStream or ModelError.
         """
+
+
+def once(notice: Notice) -> Notice:
+    """The same notice, without repetitions: each file that is tried would give it again."""
+    said: set[str] = set()
+
+    def give(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            notice(text)
+
+    return give
+
+
+def ignore(text: str) -> None:
+    """In place of a notice about what nobody asked for."""
 
 
 def spec_of_file(named: bytes) -> Spec:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 GROUPS = (
     ("errors",),
     ("container", "engine", "entropy", "sessions", "userdata"),
-    ("bundle", "codec", "image", "metadata", "metrics", "labels", "fit"),
+    ("bundle", "codec", "image", "metadata", "metrics", "labels", "fit", "choice"),
     ("formats", "api", "networks"),
     ("codecs",),
     ("bench", "training", "transmit"),

@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -83,6 +83,13 @@ def plan(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     return jobs
+
+
+def retarget(job: Job, target: Path, also_read: Sequence[str]) -> Job:
+    """The job with another output; raises BadInput for one that exists, without force, or that is read."""
+    changed = replace(job, target=target)
+    _refuse_clashes([changed], checked_names(also_read), force=job.force)
+    return changed
 
 
 def checked_names(names: Sequence[str]) -> list[str]:

@@ -151,7 +151,8 @@ class FormatCodec(Codec[bytes]):
         except SccodecError as error:
             raise BadInput(f"{self.name} cannot hold the picture ({width}x{height}): {error}") from None
         if stated != (width, height):
-            raise BadInput(f"{self.name} made a file of {stated[0]}x{stated[1]} pixels of a picture of {width}x{height}")
+            made = f"{stated[0]}x{stated[1]}"
+            raise BadInput(f"{self.name} made a file of {made} pixels of a picture of {width}x{height}")
 
     def read(self, file: bytes, notice: Notice, options: Options) -> FormatReading:
         return FormatReading(self, file, *self.checked_size(file, options), notice, options)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from PIL import Image, features
 
 from sccodec import api, fit
-from sccodec.codec import Notice, Options, Picture
+from sccodec.codec import Notice, Options, Picture, once
 from sccodec.errors import SccodecError
 from sccodec.metrics.table import METRICS
 from sccodec.report.curves import split
@@ -95,7 +95,7 @@ def encoded(
     picture: Picture, spec: str, n_bytes: int, notice: Notice, options: Options
 ) -> tuple[bytes, float | None, str]:
     """The file, the quality that was found for it, and in words how it misses the target."""
-    job = api.prepare(picture, spec, None, api.once(notice), options)
+    job = api.prepare(picture, spec, None, once(notice), options)
     if split(spec)[1]:
         data = job.encode()
         return data, job.quality, missed(len(data), n_bytes, "the spec states its own setting")

@@ -42,6 +42,8 @@ from sccodec.errors import ModelMismatch
 
 BITSTREAM = 1
 DEFAULT_QUALITY = 50.0
+FLOOR = (20.0, 33.0)
+"""PSNR in dB at qualities 0 and 100 that photographs have and more (benchmarks/hyperprior/promise.py)."""
 
 
 class Model(Latents):
@@ -169,6 +171,10 @@ class Hyperprior(Codec[Stream]):
             return Container(opened.tag, width, height, level, writer.finish())
 
         return encode
+
+    def promise(self, quality: float | None) -> float:
+        low, high = FLOOR
+        return low + (high - low) * (DEFAULT_QUALITY if quality is None else quality) / 100
 
     def read(self, file: Stream, notice: Notice, options: Options) -> HyperpriorReading:
         return HyperpriorReading(file, options)
