@@ -322,7 +322,7 @@ def rival_of(
     learned: bytes | None = None,
     quality: float | None = None,
 ) -> choice.Choice | None:
-    """The best file of at most target_bytes that any of the specs makes, or None. learned: that of LEARNED, if known."""
+    """The best file of at most target_bytes that any of the specs makes, or None. learned: LEARNED's, if known."""
     quiet = replace(options, judge=False)
 
     def within(spec: str) -> tuple[bytes, float | None]:
