@@ -15,6 +15,7 @@
       DownloadFailed       the network's fault, or that of who answered
       UnknownCodec         the message lists the known ones
       BadInput             the caller's fault
+      Stopped              nobody's: a signal asked for it
 
 Parsing untrusted bytes raises BadStream only. Every message is one line.
 """
@@ -83,3 +84,11 @@ class UnknownCodec(SccodecError):
 
 class BadInput(SccodecError):
     """The caller's input cannot be used."""
+
+
+class Stopped(SccodecError):
+    """Control-C or another signal ended what was going on, in good order. number: the signal's."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number

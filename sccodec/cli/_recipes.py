@@ -38,12 +38,14 @@ class MakeOptions(Protocol):
         *,
         data: Path,
         out: Path,
-        minutes: float,
+        minutes: float | None,
+        steps: int | None,
         resume: bool,
         batch: int | None,
         threads: int | None,
         seed: int,
         init: tuple[Path, ...],
+        recipe: str,
     ) -> object: ...
 
 
@@ -81,11 +83,25 @@ def module(name: str) -> ModuleType:
         return importlib.import_module(f"sccodec.training.{name}")
 
 
+def checkpoint_of(path: Path) -> Path:
+    """The file itself, or the checkpoint in the folder of a run. Raises BadInput for a folder that holds none."""
+    if not path.is_dir():
+        return path
+    if not (path / "checkpoint.pt").is_file():
+        raise BadInput(f"{path} holds no checkpoint.pt: name the folder of a training run, or a checkpoint")
+    return path / "checkpoint.pt"
+
+
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn a missing package into CodecUnavailable, which says what to install."""
+    """Turn a missing package into CodecUnavailable, which says what to install, and want of memory into MemoryError."""
     try:
         yield
+    except RuntimeError as error:
+        # torch's allocators have no type of their own on the CPU, and one of theirs on a GPU.
+        if "allocate memory" in str(error) or "out of memory" in str(error).lower():
+            raise MemoryError from error
+        raise
     except ModuleNotFoundError as error:
         if (error.name or "sccodec").split(".")[0] == "sccodec":
             raise

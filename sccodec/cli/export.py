@@ -24,13 +24,9 @@ from sccodec.errors import BadInput
 def command(recipe: str, sources: tuple[Path, ...], out: Path, data: Path | None, state: Path | None) -> None:
     """Make the model file of RECIPE from checkpoints. Needs the extra sccodec[train]."""
     found = _recipes.load(recipe)
-    checkpoints = [s / "checkpoint.pt" if s.is_dir() else s for s in sources]
-    for checkpoint in checkpoints:
-        if not checkpoint.is_file():
-            raise BadInput(f"{checkpoint}: no such checkpoint")
+    checkpoints = [_recipes.checkpoint_of(source) for source in sources]
     if not isinstance(found, _recipes.Exports):
         raise BadInput(f"the recipe {recipe} makes no model file of its own")
-    out.mkdir(parents=True, exist_ok=True)
     with _recipes.explained():
         model = found.export(checkpoints, out, data)
         if state is not None:

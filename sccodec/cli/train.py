@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import cast
 
 import click
 
 from sccodec.cli import _recipes
+from sccodec.cli._report import fail, one_line
+from sccodec.errors import Stopped
+
+DEFAULT_MINUTES = 60.0
+MOST_MINUTES = 1e7
+
+
+class Minutes(click.FloatRange):
+    """A finite number above 0; FloatRange lets what is no number through."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True, max=MOST_MINUTES)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(cast(float, value), param, ctx)
+        if found != found:
+            self.fail("it is not a number of minutes.", param, ctx)
+        return found
 
 
 @click.command("train")
@@ -16,19 +35,23 @@ from sccodec.cli import _recipes
               help="Folder of the training data, as the recipe expects it.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), show_default="runs/RECIPE",
               help="Folder for checkpoint, log and sample pictures.")  # fmt: skip
-@click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(min=0, min_open=True),
-              help="Time budget of this run.")  # fmt: skip
+@click.option("--minutes", type=Minutes(), show_default=f"{DEFAULT_MINUTES:.0f}, without --steps",
+              help="Time budget of the run.")  # fmt: skip
+@click.option("--steps", type=click.IntRange(min=1), metavar="N",
+              help="Steps of the run; beside --minutes, whichever is over first ends it.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, where there is one.")
-@click.option("--batch", type=click.IntRange(min=1), help="Pictures a step; the recipe's own number by default.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
-@click.option("--seed", default=0, show_default=True, help="Of everything random.")
-@click.option("--init", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+@click.option("--batch", type=click.IntRange(1, 10**6), help="Pictures a step; the recipe's own number by default.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), metavar="N",
+              help="Of everything random.")  # fmt: skip
+@click.option("--init", multiple=True, type=click.Path(exists=True, path_type=Path),
               help="Checkpoint, model file or state to take networks from; may be repeated.")  # fmt: skip
 def command(
     recipe: str,
     data: Path,
     out: Path | None,
-    minutes: float,
+    minutes: float | None,
+    steps: int | None,
     resume: bool,
     batch: int | None,
     threads: int | None,
@@ -37,21 +60,29 @@ def command(
 ) -> None:
     """Train RECIPE on CPU, or on one GPU or several (under torchrun).
 
-    Writes the checkpoint, the losses (log.jsonl) and sample pictures to the folder --out. Needs the extra
-    sccodec[train].
+    Writes the checkpoint, the losses (log.jsonl) and sample pictures to the folder --out. Control-C and SIGTERM end it
+    with a checkpoint; the same command with --resume goes on. Needs the extra sccodec[train].
     """
     found = _recipes.load(recipe)
     loop = cast(_recipes.Loop, _recipes.module("loop"))
     options = loop.Options(
         data=data,
         out=out or Path("runs") / recipe,
-        minutes=minutes,
+        minutes=DEFAULT_MINUTES if minutes is None and steps is None else minutes,
+        steps=steps,
         resume=resume,
         batch=batch,
         threads=threads,
         seed=seed,
-        init=init,
+        init=tuple(_recipes.checkpoint_of(path) for path in init),
+        recipe=recipe,
     )
-    with _recipes.explained():
-        checkpoint = loop.train(found.build, options, lambda line: click.echo(line, err=True))
-    click.echo(checkpoint)
+    try:
+        with _recipes.explained():
+            checkpoint = loop.train(found.build, options, lambda line: click.echo(one_line(line), err=True))
+    except Stopped as stopped:
+        if str(stopped):  # one process of several says it
+            fail(str(stopped))
+        raise click.exceptions.Exit(128 + stopped.number) from None
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(checkpoint)

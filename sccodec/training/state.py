@@ -20,7 +20,10 @@ from sccodec.errors import BadInput
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What a checkpoint of training.loop holds, on the CPU; raises BadInput for a file that is none."""
+    """What a checkpoint of training.checkpoint holds, on the CPU; raises BadInput for a file that is none.
+
+    It holds ``modules`` and ``average``, weights by network, and ``steps`` and ``seconds`` of the training.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, MemoryError):
@@ -29,7 +32,25 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is no checkpoint, or is damaged: {type(error).__name__}") from error
     if not isinstance(state, dict) or not {"modules", "average"} <= state.keys():
         raise BadInput(f"{path} is no checkpoint of a training")
-    return state
+    networks = [weights for part in ("modules", "average") for weights in values_of(state[part])]
+    tensors = [tensor for weights in networks for tensor in values_of(weights)]
+    numbers = (state.get("steps", 0), state.get("seconds", 0.0))
+    if not all(isinstance(t, Tensor) for t in tensors) or not all(isinstance(n, int | float) for n in numbers):
+        raise BadInput(f"{path} is no checkpoint of a training: what it holds are no weights by network")
+    return {"steps": 0, "seconds": 0.0} | state
+
+
+def values_of(mapping: object) -> list[object]:
+    """Those of a dictionary; of anything else, the thing itself, which is no tensor."""
+    return list(mapping.values()) if isinstance(mapping, dict) else [None]
+
+
+def load_average(path: Path, name: str) -> dict[str, Tensor]:
+    """The averaged weights of one network of a checkpoint; raises BadInput where it holds none of that name."""
+    weights: dict[str, dict[str, Tensor]] = read_checkpoint(path)["average"]
+    if name not in weights:
+        raise BadInput(f"{path} holds no network {name}; it holds: {', '.join(weights)}")
+    return weights[name]
 
 
 def read_model(path: Path) -> dict[str, Tensor]:
@@ -71,7 +92,8 @@ def initialise(modules: Mapping[str, nn.Module], paths: Sequence[Path]) -> list[
             try:
                 module.load_state_dict(weights)
             except RuntimeError as error:
-                raise BadInput(f"the network {network} has another shape there than in this recipe") from error
+                where = ", ".join(map(str, paths))
+                raise BadInput(f"the network {network} has another shape in {where} than in this recipe") from error
             loaded.append(network)
     if not loaded:
         raise BadInput(f"no network of this recipe is in {', '.join(map(str, paths))}")

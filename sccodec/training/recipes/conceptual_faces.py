@@ -56,6 +56,7 @@ class RateWeight(nn.Module):
 
 class FacesTask(Task):
     averaged = ("encoder", "generator", "texture_prior", "detail_prior", "entropy")
+    least_batch = 2  # VGG looks at half of them
 
     def __init__(self, options: Options, config: ConceptualConfig) -> None:
         self.device = device()

@@ -147,6 +147,8 @@ def code(modules: Mapping[str, Any], images: Tensor, maps: NDArray[Any], q: Tens
 
 class PhotographsTask(Task):
     averaged = MODULES
+    least_batch = PAIR
+    needed = ("analysis", "gains", "segmenter")
 
     def __init__(self, options: Options, config: PhotographsConfig = CONFIG) -> None:
         self.device = device()

@@ -137,7 +137,7 @@ class HyperpriorTask(Task):
         self.lambdas = lambdas
         self.crops, self.held = load_crops(options.data)
         self.modules = networks(config)
-        if not (options.out / "checkpoint.pt").exists():  # from which a training goes on
+        if not options.checkpoint.exists():  # from which a training goes on
             start_as_principal_components(self.modules, self.crops)
         for module in self.modules.values():
             place(module)

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from sccodec.errors import BadInput
 from sccodec.labels.choice import cell_evidence, choose
 from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
+from sccodec.training.checkpoint import kept_seeds
 from sccodec.training.clusters import CELL, CLASSES, class_colours, whole_cells
 from sccodec.training.labels import ContextTask, LabelMap, coded_bits, export_model, float_bits
 from sccodec.training.loop import Options, place
@@ -43,9 +44,11 @@ Evidence = NDArray[np.float16]
 class LabelsTask(ContextTask):
     """Validation codes maps of the held-out photographs with the integer model and with the float network."""
 
+    needed = ("segmenter",)
+
     def __init__(self, options: Options) -> None:
         super().__init__(CLASSES, DECAY)
-        if not options.init and not (options.out / "checkpoint.pt").exists():
+        if not options.init and not options.checkpoint.exists():
             raise BadInput("labels-general makes its maps with a segmenter-general: name its checkpoint with --init")
         self.modules["segmenter"] = place(Segmenter(SegmenterConfig(CLASSES)).requires_grad_(requires_grad=False))
         self.data = options.data
@@ -53,6 +56,7 @@ class LabelsTask(ContextTask):
         self.odds = np.empty(0)
         self.held: list[Evidence] = []
         self.maps: list[LabelMap] = []
+        self.seeds = np.arange(POOL)
 
     def prepare(self, steps: int) -> None:
         """What takes the segmenter's weights: evidence of all photographs, and the first maps."""
@@ -68,8 +72,7 @@ class LabelsTask(ContextTask):
             raise BadInput(f"{self.data}: too few photographs of {LEAST} pixels a side and more")
         sizes = np.array([math.sqrt(e[0].size) for e in self.evidence])
         self.odds = sizes / sizes.sum()
-        rng = np.random.default_rng(0)
-        self.maps = [self.make(rng) for _ in range(POOL)]
+        self.maps = [self.make(seed) for seed in self.seeds]
         if steps == 0:
             self.remember()
 
@@ -79,8 +82,9 @@ class LabelsTask(ContextTask):
             for photo in whole_cells(load_photos([path], (scale,), LEAST)):
                 yield evidence_of(segmenter, photo, self.device)
 
-    def make(self, rng: np.random.Generator) -> LabelMap:
-        """A new map: of a photograph or a part of it, mirrored or not, chosen in random strength."""
+    def make(self, seed: np.int64) -> LabelMap:
+        """A new map: of a photograph or a part of it, mirrored or not, chosen in random strength, by its seed alone."""
+        rng = np.random.default_rng(seed)
         evidence = self.evidence[int(rng.choice(len(self.evidence), p=self.odds))]
         if rng.random() < CROPPED:
             window = []
@@ -98,7 +102,16 @@ class LabelsTask(ContextTask):
 
     def renew(self, rng: np.random.Generator) -> None:
         for at in rng.integers(len(self.maps), size=RENEWED):
-            self.maps[at] = self.make(rng)
+            self.seeds[at] = rng.integers(2**63)
+            self.maps[at] = self.make(self.seeds[at])
+
+    def drawn_so_far(self) -> dict[str, Tensor]:
+        """Seeds stand for the maps that they make."""
+        return {"seeds": torch.from_numpy(self.seeds)}
+
+    def go_on_drawing(self, kept: dict[str, Tensor]) -> None:
+        seeds = kept_seeds(kept, "seeds", POOL)
+        self.seeds = self.seeds if seeds is None else seeds
 
     def drawn(self, batch: int, rng: np.random.Generator) -> Iterator[tuple[LabelMap, int]]:
         for at in rng.integers(len(self.maps), size=max(1, round(batch / FROM_ONE_MAP))):

@@ -30,7 +30,7 @@ class SegmenterTask(Task):
         self.train = faces.load_labelled(faces.find_split(options.data, "faces", "train"), 512)
         self.held = faces.load_labelled(faces.find_split(options.data, "faces", "val"), SIZE)
         network = Segmenter(SegmenterConfig())
-        if not options.resume:
+        if not options.checkpoint.exists():
             network.backbone.load_imagenet()
         place(network)
         self.modules: dict[str, nn.Module] = {"segmenter": network}

@@ -39,7 +39,7 @@ class SegmenterTask(Task):
         self.photos, self.odds, self.held = load(options.data)
         network = Segmenter(SegmenterConfig(CLASSES))
         clusters = Clusters(CLASSES)
-        if not options.resume:
+        if not options.checkpoint.exists():
             network.backbone.load_imagenet()
             clusters.backbone.load_imagenet()
             rng = np.random.default_rng(options.seed)
