@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from sccodec.errors import BadInput
+from sccodec.training.pictures import pictures_in, read_labels, read_picture, scaled
 
 # Left and right change places when a face is mirrored: eyes 4-5, brows 6-7, ears 8-9 (CelebAMask-HQ's classes).
 FACE_MIRROR = (0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18)
+FACE_CLASSES = len(FACE_MIRROR)
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,15 @@ def load_labelled(folder: Path, size: int, limit: int | None = None) -> Labelled
 
     limit: how many pictures at most, the first by name.
 
-    Raises BadInput where the folder holds no such pairs.
+    Raises BadInput where the folder holds no such pairs, and for files that are no pictures or no label maps.
     """
     images, labels, names = [], [], []
-    for path in sorted((folder / "images").glob("*"))[:limit]:
+    for path in pictures_in(folder / "images")[:limit]:
         label_path = folder / "labels" / f"{path.stem}.png"
         if not label_path.exists():
             raise BadInput(f"{path} has no label map {label_path}")
-        picture: Image.Image = Image.open(path).convert("RGB")
-        label: Image.Image = Image.open(label_path)
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.LANCZOS)
-        if label.size != (size, size):
-            label = label.resize((size, size), Image.Resampling.NEAREST)
-        images.append(np.asarray(picture))
-        labels.append(np.asarray(label, np.uint8))
+        images.append(scaled(read_picture(path), size, size))
+        labels.append(read_labels(label_path, FACE_CLASSES, size))
         names.append(path.stem)
     if not names:
         raise BadInput(f"{folder} holds no pictures: expected {folder}/images and {folder}/labels")

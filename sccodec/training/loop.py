@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from sccodec.errors import BadInput, SccodecError, Stopped
 from sccodec.training.checkpoint import check_writable, draw_on, draws_of, restore, save
-from sccodec.training.devices import agree, device, place, rank, sync_gradients, wait_for_all
+from sccodec.training.devices import agree, device, place, rank, repeatable, sync_gradients, wait_for_all
 from sccodec.training.state import initialise, load_average
 from sccodec.training.stopping import Stop
 from sccodec.training.task import Clock, Options, Task
@@ -60,7 +60,7 @@ def train(build: Callable[[Options], Task], options: Options, report: Report) ->
 def run(build: Callable[[Options], Task], options: Options, report: Report) -> Path:
     """``train`` in a process that belongs to its group already, or to none."""
     said = report if rank() == 0 else lambda text: None
-    with Stop() as stop:
+    with Stop() as stop, repeatable():
         try:
             made = Run(build, options, said)
         except (Exception, KeyboardInterrupt):  # what is interrupted may make an error of its own of it

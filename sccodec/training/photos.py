@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from sccodec.errors import BadInput
+from sccodec.training.pictures import SUFFIXES, Photo, find_pictures, read_picture, scaled
 
-Photo = NDArray[np.uint8]
+__all__ = ["Crops", "Photo", "as_tensor", "find_photos", "load_crops", "load_photos", "training_photos"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+LEFT_OUT = {"test", "val", "labels", "kodak"}
+"""Names of folders whose pictures are not trained on."""
 HELD_EVERY = 32
 """One of so many photographs is held out."""
 HELD_CROP = 320
@@ -24,8 +24,8 @@ LATE_CROP = 192
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Every picture in a folder and those below it, by name. Raises BadInput where there is none."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    """Every picture in a folder and those below it, by path. Raises BadInput where there is none."""
+    paths = find_pictures(folder)
     if not paths:
         raise BadInput(f"no pictures: {folder} and the folders in it hold no {', '.join(SUFFIXES)}")
     return paths
@@ -35,24 +35,27 @@ def training_photos(data: Path) -> tuple[list[Path], list[Path]]:
     """The photographs below a folder, and its pictures of other kinds: faces, streets.
 
     Photographs are those whose path has the word ``photos`` in it, or all pictures where none has. Folders named test
-    or val, and any named labels or kodak, are left out. Raises BadInput where the folder holds no picture.
+    or val, and any named labels or kodak, are left out. Raises BadInput where no picture is left.
     """
-    paths = [p for p in find_photos(data) if not {"test", "val", "labels", "kodak"} & set(p.relative_to(data).parts)]
+    paths = [p for p in find_photos(data) if not LEFT_OUT & set(p.relative_to(data).parts)]
+    if not paths:
+        raise BadInput(f"no pictures to train on: all of {data} are in folders named {', '.join(sorted(LEFT_OUT))}")
     photos = [p for p in paths if "photos" in str(p.relative_to(data))] or paths
     return photos, sorted(set(paths) - set(photos))
 
 
 def load_photos(paths: Sequence[Path], scales: Sequence[float] = (1.0,), least: int = 0) -> list[Photo]:
-    """uint8 [H, W, 3] of each picture at each scale, those left out whose shorter side falls below ``least``."""
+    """uint8 [H, W, 3] of each picture at each scale, those left out whose shorter side falls below ``least``.
+
+    Raises BadInput, which names the file, for a picture that cannot be read.
+    """
     photos = []
     for path in paths:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
+        picture = read_picture(path)
         for scale in scales:
-            width, height = round(picture.width * scale), round(picture.height * scale)
-            if min(width, height) >= least:
-                small = picture if scale == 1 else picture.resize((width, height), Image.Resampling.LANCZOS)
-                photos.append(np.asarray(small))
+            width, height = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+            if min(width, height) >= max(least, 1):
+                photos.append(scaled(picture, width, height))
     return photos
 
 
@@ -90,6 +93,8 @@ def load_crops(data: Path) -> tuple[Crops, Tensor]:
         )
     kept = [p for i, p in enumerate(photos) if i % HELD_EVERY]
     groups = [(0.85, load_photos(kept, (1.0, 0.7, 0.5), least=240))]
+    if not groups[0][1]:
+        raise BadInput(f"{data}: too few photographs: beside those held out, none has 240 pixels a side")
     if extras:
         groups.append((0.15, load_photos(extras, (0.6,), least=LATE_CROP)))
     return Crops(groups), torch.cat([middle(photo) for photo in held])

@@ -198,7 +198,7 @@ class FacesTask(Task):
             modules[name].eval()
         figures: dict[str, list[float]] = {}
         rows = []
-        for start in range(0, 48, 8):
+        for start in range(0, min(48, len(self.held)), 8):
             shown = self.held.images[start : start + 8]
             images = torch.from_numpy(shown).permute(0, 3, 1, 2).float().to(self.device) / 255
             images = images.to(memory_format=torch.channels_last)
@@ -215,7 +215,7 @@ class FacesTask(Task):
                 figures.setdefault(f"psnr{factor}", []).append((-10 * error.log10()).mean().item())
                 figures.setdefault(f"alex{factor}", []).append(self.alex(decoded, images).mean().item())
                 views.append((decoded * 255).byte().permute(0, 2, 3, 1).cpu().numpy())
-            if start < 16:
+            if start < 16 and (not rows or len(shown) == 8):  # rows of a sheet are of one width
                 rows += [np.concatenate(list(view), 1) for view in views]
         for name in self.averaged:
             modules[name].train()

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from sccodec.errors import BadInput
 from sccodec.labels.maps import pyramid
 from sccodec.networks.labels import LabelContext, to_label_model
+from sccodec.training.checkpoint import kept_seeds
 from sccodec.training.faces import FACE_MIRROR, Affine, find_split
 from sccodec.training.labels import ContextTask, coded_bits, export_model, float_bits
 from sccodec.training.loop import Options
+from sccodec.training.pictures import pictures_in, read_labels
 
 CLASSES = 19
 SIZES = (256, 128, 64, 32)
@@ -25,6 +27,8 @@ SHARES = (0.16, 0.24, 0.38, 0.22)
 FROM_ONE_MAP = (640, 480, 320, 160)
 # How often a step warps one of the maps anew: that costs as much as half a step.
 RENEWAL = 0.4
+AS_IT_IS = -1
+"""In the place of a seed: of a map that was not warped yet."""
 AFFINE = Affine(rotation=6.0, zoom=0.07, shift=0.03, untouched=0.35)
 
 
@@ -39,13 +43,29 @@ class LabelsTask(ContextTask):
         super().__init__(CLASSES)
         self.full = load_maps(find_split(options.data, "faces", "train"))
         self.maps = [pyramid_of(m) for m in self.full]
+        self.seeds = np.full(len(self.full), AS_IT_IS)
         self.held = [pyramid_of(m) for m in load_maps(find_split(options.data, "faces", "val"))]
         self.remember()
 
     def renew(self, rng: np.random.Generator) -> None:
         if rng.random() < RENEWAL:
             at = int(rng.integers(len(self.full)))
-            self.maps[at] = pyramid_of(warp(self.full[at], AFFINE, rng))
+            self.seeds[at] = rng.integers(2**63)
+            self.warp_again(at)
+
+    def warp_again(self, at: int) -> None:
+        """Of its seed alone: the seeds are what a checkpoint keeps of the maps."""
+        self.maps[at] = pyramid_of(warp(self.full[at], AFFINE, np.random.default_rng(self.seeds[at])))
+
+    def drawn_so_far(self) -> dict[str, Tensor]:
+        return {"seeds": torch.from_numpy(self.seeds)}
+
+    def go_on_drawing(self, kept: dict[str, Tensor]) -> None:
+        seeds = kept_seeds(kept, "seeds", len(self.full))
+        if seeds is not None:
+            self.seeds = seeds
+            for at in np.flatnonzero(seeds != AS_IT_IS).tolist():
+                self.warp_again(at)
 
     def drawn(self, batch: int, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], int]]:
         for level, share in enumerate(SHARES):
@@ -68,20 +88,28 @@ class LabelsTask(ContextTask):
 
 
 def load_maps(folder: Path) -> list[NDArray[np.uint8]]:
-    """The label maps of a folder as they are stored, uint8 [H, W]. Raises BadInput where there are none."""
-    paths = sorted((folder / "labels").glob("*.png"))
+    """The label maps of a folder as they are stored, uint8 [H, W]. Raises BadInput where there are none, or others."""
+    paths = [p for p in pictures_in(folder / "labels") if p.suffix.lower() == ".png"]
     if not paths:
         raise BadInput(f"{folder} holds no label maps: expected {folder}/labels/*.png")
-    return [np.asarray(Image.open(p), np.uint8) for p in paths]
+    maps = [read_labels(path, CLASSES) for path in paths]
+    for path, labels in zip(paths, maps, strict=True):
+        check_square(labels, f"{path}: ")
+    return maps
+
+
+def check_square(labels: NDArray[np.uint8], name: str = "") -> None:
+    """Raises BadInput, which begins with the name, for maps that no pyramid is made of."""
+    height, width = labels.shape
+    if height != width or height % SIZES[0]:
+        size = f"{width}x{height}"
+        raise BadInput(f"{name}label maps are square, of a multiple of {SIZES[0]} pixels; this one is {size}")
 
 
 def pyramid_of(labels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """The map at 256, 128, 64 and 32 pixels, by majority. Raises BadInput for maps that are not square."""
-    height, width = labels.shape
-    if height != width or height % SIZES[0]:
-        size = f"{width}x{height}"
-        raise BadInput(f"label maps are square, of a multiple of {SIZES[0]} pixels; this one is {size}")
-    return pyramid(labels, [height // size for size in SIZES], CLASSES)
+    check_square(labels)
+    return pyramid(labels, [len(labels) // size for size in SIZES], CLASSES)
 
 
 def mirrored(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
