@@ -37,6 +37,13 @@ QUALITIES: tuple[float, ...] = tuple(i / 4 for i in range(401))
 """The settings that a search tries where a codec does not list its own."""
 
 
+OTHER_NAMES = {"subsampling": "chroma"}
+"""Options with two names, and the one that canonical specs have."""
+TEXTS = ("program", "checkpoint")
+"""Options whose values are names, also where they look like numbers."""
+NUMBER = re.compile(r"[+-]?(\d{1,20}\.?\d{0,20}|\.\d{1,20})([eE][+-]?\d{1,2})?")
+
+
 @dataclass(frozen=True)
 class Spec:
     """A codec, one of its variants or None for its default, and options as they were written."""
@@ -63,6 +70,18 @@ class Spec:
             else:
                 options[key] = value
         return Spec(name, variant, tuple(options.items()))
+
+    def canonical(self) -> Spec:
+        """The one spec of all that ask for the same: options by name, each under its first name, numbers as they are.
+
+        ``jpeg:subsampling=444,q=50.0`` becomes ``jpeg:chroma=444,q=50``. What an option is left to be is no part of it.
+        """
+        named = dict(self.options)
+        for other, first in OTHER_NAMES.items():
+            if other in named and first not in named:
+                named[first] = named.pop(other)
+        options = ((key, value if key in TEXTS else plain_number(value)) for key, value in named.items())
+        return Spec(self.codec, self.variant, tuple(sorted(options)))
 
     def __str__(self) -> str:
         items = ([self.variant] if self.variant else []) + [f"{k}={v}" for k, v in self.options]
@@ -265,6 +284,16 @@ def once(notice: Notice) -> Notice:
 
 def ignore(text: str) -> None:
     """In place of a notice about what nobody asked for."""
+
+
+def plain_number(text: str) -> str:
+    """A finite number in its shortest decimal form, without an exponent; any other text as it is."""
+    if not NUMBER.fullmatch(text):
+        return text
+    from decimal import Decimal  # which costs milliseconds, and only benchmarks ask
+
+    value = Decimal(text)
+    return format(value.normalize(), "f") if value else "0"
 
 
 def spec_of_file(named: bytes) -> Spec:

@@ -40,6 +40,26 @@ def test_any_spec_round_trips(fake_codec: str) -> None:
     check()
 
 
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("jpeg:q=50.0", "jpeg:q=50"),
+        ("jpeg:q=5e1,chroma=444", "jpeg:chroma=444,q=50"),
+        ("jpeg:quality=+080,progressive=yes", "jpeg:progressive=yes,quality=80"),
+        ("bpg:subsampling=420,qp=-0.0", "bpg:chroma=420,qp=0"),
+        ("jpeg:chroma=444,subsampling=420", "jpeg:chroma=444,subsampling=420"),  # which no codec takes
+        ("jpeg:q=nan", "jpeg:q=nan"),
+        ("jpeg:q=1e999", "jpeg:q=1e999"),
+        ("jpeg:program=1.0,q=.50", "jpeg:program=1.0,q=0.5"),  # a file's name is no number
+        ("compressai:mbt2018-mean:3,metric=mse", "compressai:mbt2018-mean:3,metric=mse"),
+        ("conceptual:faces", "conceptual:faces"),
+    ],
+)
+def test_specs_that_ask_for_the_same_have_one_form(text: str, canonical: str) -> None:
+    found = Spec.parse(text).canonical()
+    assert str(found) == canonical and found.canonical() == found == Spec.parse(canonical).canonical()
+
+
 @pytest.mark.parametrize("text", ["fake:", "fake:,", "fake:a,b", "fake:q=", "fake:=3", "fake:q=1,q=2", "fake:a b"])
 def test_malformed_specs(fake_codec: str, text: str) -> None:
     with pytest.raises(BadInput):
