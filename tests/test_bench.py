@@ -60,7 +60,7 @@ def setup_of(**changes: object) -> Setup:
         ("jpeg:q=10..90/40", ["jpeg:q=10", "jpeg:q=50", "jpeg:q=90"]),
         ("jpeg:q=10..30/15", ["jpeg:q=10", "jpeg:q=25"]),
         ("jpeg:q=1..3", ["jpeg:q=1", "jpeg:q=2", "jpeg:q=3"]),
-        ("jpeg:q=0..1/0.1,chroma=444", [f"jpeg:q={q / 10:g},chroma=444" for q in range(11)]),
+        ("jpeg:q=0..1/0.1,chroma=444", [f"jpeg:chroma=444,q={q / 10:g}" for q in range(11)]),
         ("jpeg:chroma=444,420,q=5,10..20/10", [f"jpeg:chroma={c},q={q}" for c in (444, 420) for q in (5, 10, 20)]),
         ("jpeg:program=../bin/cjpeg", ["jpeg:program=../bin/cjpeg"]),
         ("compressai:mbt2018-mean:1", ["compressai:mbt2018-mean:1"]),

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 class Entry:
     """A picture: its name in the results, a function that reads its file's bytes, and their SHA-256 where it is known.
 
-    Goes to other processes.
+    pixels: width times height, 0 where that is not known. Goes to other processes.
     """
 
     name: str
     read: Callable[[], bytes]
     sha256: str | None = None
+    pixels: int = 0
 
 
 @dataclass(frozen=True)

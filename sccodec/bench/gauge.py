@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from sccodec.bench.rows import EQUAL
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS, any_learned
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from sccodec.codec import Picture
     from sccodec.metrics.table import Compare
-
-EQUAL = "the pictures are equal"
 
 
 @dataclass(frozen=True)

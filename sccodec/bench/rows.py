@@ -17,12 +17,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sccodec.codec import Spec
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS
 
 Notice = Callable[[str], None]
 
 COSTS = ("encode_seconds", "decode_seconds", "load_seconds", "peak_rss_bytes")
+EQUAL = "the pictures are equal"
+"""The reason for a metric that is infinite."""
 NOT_ASKED = "not asked for"
 """The reason for a metric that nobody wanted: no news."""
 BPP_TOLERANCE = 0.01
@@ -45,7 +48,7 @@ def now() -> str:
 class Row:
     """One measurement: a spec on a picture. What is not known is "" or 0 here, and null in its line.
 
-        spec            codec, variant and options, as they were asked for
+        spec            codec, variant and options, in canonical form; parse() puts what others wrote into it
         encoder         the library or program that encoded, with its version, where the codec names one
         tag             of the model, hexadecimal; empty for a codec without
         dataset         the name of the set of pictures
@@ -153,7 +156,7 @@ def parse(line: str | bytes) -> Row:
     if not isinstance(metrics, list) or not all(isinstance(name, str) for name in metrics):
         raise Damaged("metrics is no list of names")
     row = Row(
-        spec=spec,
+        spec=canonical(spec),
         picture=picture,
         dataset=text(found.get("dataset")),
         sha256=text(found.get("sha256")) or picture,
@@ -186,6 +189,14 @@ def parse(line: str | bytes) -> Row:
 
 def text(value: object) -> str:
     return encodable(value) if isinstance(value, str) else ""
+
+
+def canonical(spec: str) -> str:
+    """The spec in its canonical form, so that rows of the same are found; a text that is no spec stays as it is."""
+    try:
+        return str(Spec.parse(spec).canonical())
+    except BadInput:
+        return spec
 
 
 def texts(value: object) -> dict[str, str]:

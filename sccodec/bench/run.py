@@ -10,25 +10,26 @@ that is killed costs one row, which says so; another one takes its place.
 from __future__ import annotations
 
 import hashlib
+import math
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
-from sccodec import api, engine
-from sccodec.bench import rows
+from sccodec import api, engine, image
 from sccodec.bench.entries import Dataset, Entry
 from sccodec.bench.gauge import RemoteGauge, missing, settle_process
+from sccodec.bench.held import Held, distinct, remarks
 from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tags_of
 from sccodec.codec import Options
 from sccodec.errors import BadInput, SccodecError
-from sccodec.metrics.table import METRICS, any_learned
+from sccodec.metrics.table import any_learned
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -50,35 +51,51 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """setup and chunks: the work; skipped: how many rows are there already."""
+    """setup and chunks: the work; skipped: how many rows are there already, and stale: how many of them are stale.
+
+    asked: of each spec the device, and the tags of its models where they are known. entries: the pictures, each once;
+    copies: how many more files are equal to one of them. remarks: what is to be said about the rows that are there.
+    """
 
     setup: Setup
     chunks: list[Chunk]
     skipped: int
+    stale: int = 0
+    asked: Mapping[str, tuple[str, frozenset[str] | None]] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
+    copies: int = 0
+    remarks: tuple[str, ...] = ()
 
     def items(self) -> Iterator[Item]:
         """Every measurement to be made."""
         for chunk in self.chunks:
             yield from chunk.items
 
+    def asks_for(self, row: Row) -> bool:
+        """Whether the row is one of those that this run is about, measured in it or found."""
+        device, tags = self.asked.get(row.spec, ("", None))
+        own = row.dataset in ("", self.setup.dataset) and row.sha256 in {entry.sha256 for entry in self.entries}
+        return own and row.spec in self.asked and row.device == device and (tags is None or row.tag in tags)
+
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for: specs, one of each; metrics, of those that there are; what a run does how often."""
+    """What is asked for: specs, one of each; metrics, of those that there are; what a run does how often.
+
+    redo: what is measured again, as sccodec.bench.held has it.
+    """
 
     specs: Sequence[str]
     metrics: Sequence[str]
     options: Options
     repeats: int = 3
     jobs: int = 1
+    redo: str = ""
 
 
 def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[str], None]) -> Plan:
-    """What is left to do where the rows of `held` are there.
+    """What is left to do where the rows of `held` are there: sccodec.bench.held says which of them count.
 
-    A row counts for the same spec, model, device, data set and file of a picture where every metric that can be
-    computed here was tried. Metrics that it has beyond those asked for are computed again, so that the latest row is
-    the most complete.
     Raises an SccodecError for what would fail with every picture.
     """
     lacking = missing()
@@ -95,17 +112,25 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
         processor=processor(),
     )
     items = prepare_items(wish, metrics, notice)
-    done = rows.current([row for row in held if row.dataset in ("", dataset.name)])
-    entries = [hashed(entry) for entry in dataset.entries]
+    done = Held.of(held, dataset.name, wish.redo)
+    every = [hashed(entry) for entry in dataset.entries]
+    entries = distinct(every)
     chunks: list[Chunk] = []
-    skipped = 0
     for model, group in items.items():
         size = -(-len(group) * len(entries) // (CHUNKS_A_JOB * wish.jobs))
         for entry in entries:
-            left = [new for item, tags in group if (new := remaining(item, tags, entry, done, lacking)) is not None]
-            skipped += len(group) - len(left)
+            left = [new for item, tags in group if (new := done.remaining(item, tags, entry, lacking)) is not None]
             chunks += [Chunk(entry, tuple(left[i : i + size]), model) for i in range(0, len(left), size)]
-    return Plan(setup, chunks, skipped)
+    return Plan(
+        setup,
+        chunks,
+        done.skipped,
+        done.stale,
+        {item.spec: (item.device, tags) for group in items.values() for item, tags in group},
+        tuple(entries),
+        len(every) - len(entries),
+        tuple(remarks(held, replace(dataset, entries=every))),
+    )
 
 
 def prepare_items(
@@ -123,39 +148,21 @@ def prepare_items(
     return groups
 
 
-def remaining(
-    item: Item,
-    tags: frozenset[str] | None,
-    entry: Entry,
-    done: dict[tuple[str, str, str], list[Row]],
-    lacking: dict[str, str],
-) -> Item | None:
-    """What is to be done of an item, None where its row is there."""
-    if entry.sha256 is None:
-        return item
-    held = done.get((rows.encodable(item.spec), item.device, entry.sha256), [])
-    if tags is not None:
-        held = [row for row in held if row.tag in tags]
-    whole = [row for row in held if set(item.metrics) <= set(row.metrics)]
-    if whole and tags is not None:
-        return None
-    more = {name for row in held for name in row.metrics} - set(lacking)
-    every = tuple(name for name in METRICS if name in item.metrics or name in more)
-    return replace(item, metrics=every, done_tags=frozenset(row.tag for row in whole))
-
-
 def hashed(entry: Entry) -> Entry:
-    """The entry with its file's SHA-256, None where it cannot be read, which its rows will say.
+    """The entry with its file's SHA-256 and its size, None and 0 where it cannot be read, which its rows will say.
 
     Raises BadInput where it is known, and another.
     """
     try:
-        digest = hashlib.sha256(entry.read()).hexdigest()
+        data = entry.read()
     except (OSError, SccodecError):
         return replace(entry, sha256=None)
+    digest, pixels = hashlib.sha256(data).hexdigest(), 0
+    with suppress(BadInput):  # it is no picture, which its rows will say
+        pixels = math.prod(image.size(data))
     if entry.sha256 not in (None, digest):
         raise BadInput(f"{entry.name} has changed since its data set was added: `sccodec data add` checks it again")
-    return replace(entry, sha256=digest)
+    return replace(entry, sha256=digest, pixels=pixels)
 
 
 def threads_of(jobs: int) -> int:

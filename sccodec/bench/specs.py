@@ -7,6 +7,7 @@
     all:q=50                  every codec at one
 
 `all` leaves out codecs whose models are not installed, and the models of others. Lossless codecs stand once in it.
+Every spec is given in its canonical form (sccodec.codec.Spec), by which rows of the same are found again.
 """
 
 from __future__ import annotations
@@ -27,14 +28,19 @@ MOST_SPECS = 10_000
 RANGE = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\.\.(-?\d{1,9}(?:\.\d{1,9})?)(?:/(\d{1,9}(?:\.\d{1,9})?))?")
 
 
-def expand(texts: Sequence[str]) -> list[str]:
-    """The specs that texts stand for, in their order, each once; raises BadInput or UnknownCodec."""
+def expand(texts: Sequence[str], qualities: Sequence[str] = ()) -> list[str]:
+    """The specs that texts stand for, in their order, each once; raises BadInput or UnknownCodec.
+
+    qualities: values, lists or ranges of q for the texts that state no setting of their own.
+    """
     found: dict[str, None] = {}
     for text in texts:
         name, colon, rest = text.partition(":")
-        parts = every_codec(rest if colon else ALL_QUALITIES) if name == ALL else [text]
+        common = f"q={','.join(qualities)}" if qualities else ALL_QUALITIES
+        parts = every_codec(rest if colon else common) if name == ALL else [text]
         for part in parts:
-            found |= dict.fromkeys(str(api.parse(spec)) for spec in variations(part))
+            asked = at_qualities(part, qualities) if qualities else part
+            found |= dict.fromkeys(str(api.parse(spec).canonical()) for spec in variations(asked))
             if len(found) > MOST_SPECS:
                 raise BadInput(f"{text!r} stands for too many specs: the limit is {MOST_SPECS}")
     for spec in found:
@@ -49,17 +55,36 @@ def every_codec(options: str) -> list[str]:
     return [c.name if c.lossless else f"{c.name}:{options}" for c in found]
 
 
+def at_qualities(text: str, qualities: Sequence[str]) -> str:
+    """The text with these qualities, unless it states a setting that turns the rate, or has none to turn."""
+    name, colon, rest = text.partition(":")
+    found = api.load(name)
+    turning = {"q", *(rate.name for rate in found.rates)}
+    if found.lossless or any(item.partition("=")[0] in turning for item in rest.split(",") if "=" in item):
+        return text
+    return f"{text}{',' if colon else ':'}q={','.join(qualities)}"
+
+
 def check(spec: codec.Spec) -> None:
     """Raise BadInput for what would fail with every picture, as far as it can be seen without one."""
-    options = dict(spec.options)
-    if "q" in options:
-        try:
-            quality = float(options["q"])
-        except ValueError:
-            quality = math.nan
-        if not 0 <= quality <= 100:
-            raise BadInput(f"q is {options['q']!r} in {str(spec)!r}, it goes from 0 to 100")
-    api.load(spec.codec).check(replace(spec, options=tuple(o for o in spec.options if o[0] != "q")))
+    found = api.load(spec.codec)
+    ranges = {"q": (0.0, 100.0)} | {rate.name: (rate.low, rate.high) for rate in found.rates}
+    for key, text in spec.options:
+        value = number(text)
+        low, high = ranges.get(key, (-math.inf, math.inf))
+        if key in ranges and (value is None or not low <= value <= high):
+            raise BadInput(f"{key} is {text!r} in {str(spec)!r}, it goes from {low:g} to {high:g}")
+        if key not in codec.TEXTS and value is not None and not math.isfinite(value):
+            raise BadInput(f"{key} is {text!r} in {str(spec)!r}, which is no number that could be asked for")
+    found.check(replace(spec, options=tuple(o for o in spec.options if o[0] != "q")))
+
+
+def number(text: str) -> float | None:
+    """The number that a text is, finite or not; None for any other text."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def variations(text: str) -> list[str]:
