@@ -15,15 +15,17 @@ from sccodec.bench.entries import Dataset, Entry
 from sccodec.errors import BadInput
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif")
+SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir")
 
 
 def find(text: str) -> Dataset:
     """The pictures that a path, a glob or a name stands for; raises BadInput where there are none."""
-    path = Path(text)
-    if not text:
+    if not text or "\0" in text:
         raise BadInput("the data set has no name")
+    path = Path(text)
     if path.is_dir():
-        found = [Entry(str(p.relative_to(path)), p.read_bytes) for p in sorted(path.rglob("*")) if is_picture(p)]
+        names = [p.relative_to(path) for p in sorted(path.rglob("*")) if is_file(p)]
+        found = [Entry(str(n), (path / n).read_bytes) for n in names if is_picture(n)]
         name = path.resolve().name
     elif path.is_file() and tarfile.is_tarfile(path):
         found, name = in_archive(path), path.name.partition(".")[0]
@@ -34,18 +36,29 @@ def find(text: str) -> Dataset:
         depth = next(i for i, part in enumerate(path.parts) if glob.has_magic(part))
         base = Path(*path.parts[:depth])
         matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207  # with its base
-        found = [Entry(str(p.relative_to(base)), p.read_bytes) for p in matches if is_picture(p)]
+        names = [p.relative_to(base) for p in matches if is_file(p)]
+        found = [Entry(str(n), (base / n).read_bytes) for n in names if is_picture(n)]
         name = base.resolve().name
     else:
         return _registered(text)
     if not found:
         raise BadInput(f"{text}: holds no pictures ({', '.join(SUFFIXES)})")
-    return Dataset(name, found)
+    return Dataset(name or "pictures", found)
 
 
-def is_picture(path: Path) -> bool:
-    """Whether it is a file, or could be one in an archive, with a picture's suffix; hidden ones are none."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+def is_picture(name: Path) -> bool:
+    """Whether a name within a set, folders and all, is a picture's by its suffix.
+
+    Hidden files are none, nor are those in hidden folders, nor what systems put beside pictures (``._a.jpg``,
+    ``__MACOSX``).
+    """
+    hidden = any((part[0] == "." and part != "..") or part in SYSTEM_FOLDERS for part in name.parts)
+    return name.suffix.lower() in SUFFIXES and not hidden
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a file, or a link that leads nowhere, which a row will say. Reading a pipe might never end."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def in_archive(path: Path) -> list[Entry]:
@@ -87,6 +100,11 @@ def read_member(path: Path, offset: int, size: int) -> bytes:
 def _registered(name: str) -> Dataset:
     """The pictures of a known set, by its own file names; raises BadInput where it is not known, or not there."""
     registered = registry.known()
+    if name not in registered and name in registry.SETS:
+        raise BadInput(
+            f"the data set {name} is not here yet: `sccodec bench --dataset {name} --fetch` downloads it, and "
+            f"`sccodec data add {name} PATH` makes a copy that you have known"
+        )
     if name not in registered:
         known = ", ".join(sorted(registered)) or "none; `sccodec data add kodak PATH` makes one known"
         raise BadInput(f"{name}: no such folder, file or archive, nor a data set known by that name ({known})")
