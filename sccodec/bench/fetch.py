@@ -42,23 +42,53 @@ MAX_BYTES = 2**28
 
 
 def kodak(say: Say, address: str = KODAK_ADDRESS, pause: float = 1.0) -> Path:
-    """Download the Kodak pictures into the user's data folder, and remember them; gives their folder.
+    """Bring the Kodak pictures into the user's data folder, and remember them; gives their folder.
 
-    Pictures that are there already are kept. pause: seconds between attempts. Raises DownloadFailed.
+    address: where they lie: an address of the web, or a folder or an archive here, also as file://. Pictures that are
+    there already are kept. pause: seconds between attempts. Raises DownloadFailed, and BadInput for a folder that has
+    other pictures.
     """
-    folder = userdata.folder() / "kodak"
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in registry.members("kodak"):
-        target = folder / file
-        if target.is_file() and _is_right(file, target.read_bytes()):
-            continue
-        download(address.rstrip("/") + "/" + file, target, partial(_is_right, file), pause)
-        say(f"{file}: {target.stat().st_size} bytes")
     from sccodec.bench import datasets
 
+    folder = userdata.folder() / "kodak"
+    folder.mkdir(parents=True, exist_ok=True)
+    lacking = [f for f in registry.members("kodak") if not _is_there(f, folder / f)]
+    local = local_path(address)
+    if local is not None and lacking:
+        entries = datasets.find(str(local)).entries
+        registry.check("kodak", entries)  # all of them, before one is copied
+        here = {Path(entry.name).name: entry for entry in entries}
+    for file in lacking:
+        target = folder / file
+        if local is not None:
+            part = target.with_name(f".{target.name}.part")
+            part.write_bytes(here[file].read())
+            part.replace(target)
+        else:
+            download(address.rstrip("/") + "/" + file, target, partial(_is_right, file), pause)
+        say(f"{file}: {target.stat().st_size} bytes")
     digests = registry.check("kodak", datasets.find(str(folder)).entries)
     registry.remember("kodak", registry.Known(folder.absolute(), digests))
     return folder
+
+
+FETCHING: Mapping[str, tuple[Callable[[Say, str], Path], str]] = {"kodak": (kodak, KODAK_ADDRESS)}
+"""What brings a data set, by its name, and the address where it usually lies."""
+
+
+def local_path(address: str) -> Path | None:
+    """The path that an address is, as such or as file://; None for one of the web. Raises BadInput for no such file."""
+    scheme, separator, rest = address.partition("://")
+    if separator and scheme.lower() != "file":
+        return None
+    path = Path(urllib.request.url2pathname("/" + rest.partition("/")[2])) if separator else Path(address)
+    if not path.exists():
+        raise BadInput(f"{address}: no such folder or archive, and no address (https://...)")
+    return path
+
+
+def _is_there(file: str, target: Path) -> bool:
+    return target.is_file() and _is_right(file, target.read_bytes())
 
 
 def _is_right(file: str, data: bytes) -> bool:

@@ -55,9 +55,9 @@ def list_() -> None:
 
 @command.command("fetch")
 @click.argument("name", type=click.Choice(["kodak", "lpips"]))
-@click.option("--from", "address", metavar="URL", help="Where the pictures lie, if not at their usual address.")
+@click.option("--from", "address", metavar="DIR|URL", help="Where the pictures lie, if not at their usual address.")
 def fetch(name: str, address: str | None) -> None:
-    """Download the Kodak pictures, or the weights of LPIPS, which pip gets; what was interrupted goes on."""
+    """Bring the Kodak pictures here, or the weights of LPIPS, which pip gets; what was interrupted goes on."""
     if address is not None and name != "kodak":
         raise click.UsageError("--from goes with kodak")
     from sccodec.bench import fetch as fetching
