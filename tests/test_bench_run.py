@@ -59,9 +59,10 @@ def script(path: Path, text: str) -> str:
 def test_a_run_a_rerun_and_a_wider_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, err = bench(capfd, "-m", "jpeg:q=10,90", "-m", "png", "--jobs", "2", *CHEAP)
     assert code == 0 and err == ""
-    assert sorted(line.split(",")[0] for line in out.splitlines()) == [
-        "jpeg:q=10: 3 of 3 pictures", "jpeg:q=90: 3 of 3 pictures", "png: 3 of 3 pictures",
-    ]  # fmt: skip
+    lines = out.splitlines()
+    assert lines[0] == "set: means over 3 pictures"
+    assert [line.split()[:2] for line in lines[3:6]] == [["jpeg", "q=10"], ["jpeg", "q=90"], ["png", "-"]]
+    assert len({len(line) for line in lines[2:6]}) == 1 and max(map(len, lines)) <= 80  # aligned
     first = held()
     assert {(row["spec"], row["picture"]) for row in first} == {
         (spec, f"{i}.png") for spec in ("jpeg:q=10", "jpeg:q=90", "png") for i in range(3)
@@ -70,9 +71,11 @@ def test_a_run_a_rerun_and_a_wider_run(folder: Path, capfd: pytest.CaptureFixtur
     assert all(list(row) == keys and row["error"] is None and row["threads"] == 1 for row in first)
     assert all(row["encoder"].startswith("Pillow") and row["dataset"] == "set" for row in first)
     code, out, err = bench(capfd, "-m", "jpeg:q=10,90", "-m", "png", *CHEAP)
-    assert code == 0 and out == "" and "9 rows are in rows.jsonl already" in err and held() == first
+    assert code == 0 and "9 rows are in rows.jsonl already" in err and held() == first
+    assert out.splitlines() == lines  # the table, though nothing was left to do
     code, out, err = bench(capfd, "-m", "jpeg:q=10,50", *CHEAP)
     assert code == 0 and [row["spec"] for row in held()[9:]] == ["jpeg:q=50"] * 3
+    assert [line.split()[1] for line in out.splitlines()[3:5]] == ["q=10", "q=50"]  # what this run was asked for
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_what_is_not_known_is_one_line_before_any_work(
 def test_failures_are_rows_and_are_tried_again(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "set" / "3.png").write_bytes(b"no picture")
     code, out, err = bench(capfd, "-m", "jpeg:q=10", "-m", "jpeg:program=./none", *CHEAP)
-    assert code == 1 and "5 of 8 rows failed" in err and "jpeg:q=10: 3 of 4 pictures" in out
+    assert code == 1 and "5 of 8 rows failed" in err and "set: means over 3 pictures (of 4)" in out
     failed = [row for row in held() if row["error"] is not None]
     assert {(row["spec"], row["picture"]) for row in failed} == {
         ("jpeg:q=10", "3.png"), *(("jpeg:program=./none", f"{i}.png") for i in range(4)),
@@ -140,10 +143,11 @@ def test_control_c_keeps_what_is_finished(folder: Path) -> None:
         while not (path.exists() and path.read_bytes().endswith(b"\n")) and time.monotonic() < until:
             time.sleep(0.05)
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
-        _, err = running.communicate(timeout=30)  # its processes have ended, too: they would hold the pipe open
+        out, err = running.communicate(timeout=30)  # its processes have ended, too: they would hold the pipe open
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)  # the program that was run
     assert running.returncode == 130 and err.splitlines() == ["sccodec: error: interrupted"]
     (row,) = held()
     assert row["spec"] == "jpeg:q=10" and row["error"] is None
+    assert out.startswith("set: means over 1 picture (of 3)\n") and "jpeg   q=10" in out

@@ -1,130 +1,179 @@
-"""`sccodec bench`: specs times pictures, measured on decoded bytes, a JSON line each."""
+"""`sccodec bench`: specs times pictures, measured on decoded bytes, a JSON line each, and a table in the end."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 import click
 
 from sccodec.cli import _options
-from sccodec.cli._report import Reporter, reporting
-from sccodec.metrics.table import BRIEF, METRICS, Metric
+from sccodec.cli._report import Reporter
+from sccodec.metrics.table import METRICS
 
 if TYPE_CHECKING:
+    from sccodec.bench.entries import Dataset
     from sccodec.bench.rows import Row
+    from sccodec.bench.run import Plan, Wish
     from sccodec.codec import Options
 
-SHOWN_ERRORS = 10
+REPEATS = 3
+ASKED_SECONDS = 60.0
+"""A run that is expected to take longer says so also where its codecs were named."""
 
 
 @click.command("bench")
 @click.option("--dataset", required=True, metavar="X",
               help="Folder, glob, tar archive, picture, or a name that `sccodec data list` has.")  # fmt: skip
-@click.option("-m", "--codec", "specs", multiple=True, required=True, metavar="SPEC",
-              help="Codec, with lists and ranges: jpeg:q=5,10,20 or hyperprior:q=10..90/10; or all.")  # fmt: skip
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
-              help="File of JSON lines; rows are appended.")  # fmt: skip
+@click.option("-m", "--codec", "specs", multiple=True, metavar="SPEC",
+              help="Codec, with lists and ranges: jpeg:q=5,10,20 or hyperprior:q=10..90/10; or all. Default: every "
+              "codec that runs here, at a few qualities.")  # fmt: skip
+@click.option("-q", "--quality", "qualities", multiple=True, metavar="Q,...",
+              help="Qualities, lists or ranges, for codecs that state none.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="File of JSON lines; rows are appended. Default: the data set's name, .jsonl, here.")  # fmt: skip
+@click.option("--name", metavar="NAME", help="The data set's name in the rows, if not the folder's.")
+@click.option("--fetch", is_flag=True, help="Download the data set first, where it is not here.")
+@click.option("--from", "address", metavar="DIR|URL", help="Where --fetch finds it, if not at its usual address.")
+@click.option("--redo", type=click.Choice(["stale", "all"]), default=None,
+              help="Measure again: rows of another encoder or package version, or all.")  # fmt: skip
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 1024), metavar="N",
               help="Processes, which share the cores; with several, they slow one another down.")  # fmt: skip
 @click.option("--metric", "metrics", multiple=True, metavar="NAME,...",
               help=f"{', '.join(METRICS)}; default: what is there.")  # fmt: skip
-@click.option("--repeat", default=3, show_default=True, type=click.IntRange(1, 1000), metavar="N",
-              help="Encode and decode so often; times are medians.")  # fmt: skip
+@click.option("--repeat", type=click.IntRange(1, 1000), metavar="N",
+              help=f"Encode and decode so often; times are medians. Default: {REPEATS}, without -m 1.")  # fmt: skip
 @_options.running
 @click.pass_context
 def command(
     ctx: click.Context,
     dataset: str,
     specs: tuple[str, ...],
-    output: Path,
+    qualities: tuple[str, ...],
+    output: Path | None,
+    name: str | None,
+    fetch: bool,
+    address: str | None,
+    redo: str | None,
     jobs: int,
     metrics: tuple[str, ...],
-    repeat: int,
+    repeat: int | None,
     options: Options,
 ) -> None:
-    """Encode pictures, decode the bytes, and measure: a row for each picture and each spec.
+    """Encode pictures, decode the bytes, and measure: a row for each picture and each spec, and a table of them.
 
-    Rows that the file has already are not measured again: what was interrupted goes on. What fails is a row too, and
-    makes the exit code 1; the next run tries it again.
+    `sccodec bench --dataset kodak` is enough. Rows that the file has already are not measured again: what was
+    interrupted goes on. What fails is a row too, and makes the exit code 1; the next run tries it again.
     """
-    from sccodec.bench import datasets, gauge, rows, run
+    wish = wish_of(Asked(specs, qualities, metrics, repeat), options, jobs, redo or "")
+    found = pictures(dataset, name, address, fetch=fetch)
+    place = output or Path(f"{safe_stem(found.name)}.jsonl")
+    if output is None:
+        Reporter().notice(f"rows go to {place}")
+    plan = planned(found, wish, place, is_asked=bool(specs))
+    if metrics:
+        for each in wish.metrics:
+            if each in plan.setup.missing:
+                Reporter().notice(f"{each} is left out: {plan.setup.missing[each]}")
+    ctx.exit(measure(plan, wish, place, says_missing=not metrics))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of what is to be measured, each part perhaps nothing."""
+
+    specs: tuple[str, ...]
+    qualities: tuple[str, ...]
+    metrics: tuple[str, ...]
+    repeats: int | None
+
+
+def wish_of(asked: Asked, options: Options, jobs: int, redo: str) -> Wish:
+    """What is to be measured: what was asked for, and where nothing was, what suits most."""
+    from sccodec.bench import defaults, gauge, run
     from sccodec.bench import specs as expansion
 
-    wish = run.Wish(expansion.expand(specs), gauge.choose(metrics), options, repeat, jobs)
+    texts, metrics = asked.specs, gauge.choose(asked.metrics)
+    if not texts:
+        choice = defaults.choose()
+        texts = choice.texts
+        if choice.left_out:
+            Reporter().notice(f"left out: {'; '.join(f'{name} ({why})' for name, why in choice.left_out)}")
+        if asked.qualities:
+            texts = tuple(map(defaults.bare, texts))
+        if not asked.metrics:
+            metrics = defaults.BRIEF
+    repeats = asked.repeats or (REPEATS if asked.specs else 1)
+    return run.Wish(expansion.expand(texts, asked.qualities), metrics, options, repeats, jobs, redo)
+
+
+def pictures(dataset: str, name: str | None, address: str | None, *, fetch: bool) -> Dataset:
+    """The data set, fetched before where that is asked for and it is not here; raises BadInput or DownloadFailed."""
+    from sccodec.bench import datasets, registry
+    from sccodec.bench import fetch as fetching
+
+    if address is not None and not fetch:
+        raise click.UsageError("--from goes with --fetch")
+    if fetch and dataset not in fetching.FETCHING:
+        raise click.UsageError(f"--fetch goes with a data set that has a name: {', '.join(fetching.FETCHING)}")
+    if fetch and not ((known := registry.known().get(dataset)) and known.path.exists()):
+        bring, usual = fetching.FETCHING[dataset]
+        bring(Reporter().notice, address or usual)
     found = datasets.find(dataset)
-    held = rows.read(output, Reporter().notice)
+    return found if name is None else replace(found, name=name)
+
+
+def planned(found: Dataset, wish: Wish, output: Path, *, is_asked: bool) -> Plan:
+    """The work that is left, and notices of what there is to know before it begins."""
+    from sccodec.bench import defaults, rows, run
+
+    notice = Reporter().notice
+    held = rows.read(output, notice)
     with output.open("ab"):
         pass  # where it cannot be written, that is said now
-    plan = run.make_plan(found, wish, held, Reporter().notice)
-    if metrics:
-        for name in wish.metrics:
-            if name in plan.setup.missing:
-                Reporter().notice(f"{name} is left out: {plan.setup.missing[name]}")
+    plan = run.make_plan(found, wish, held, notice)
+    for text in plan.remarks:
+        notice(f"{output}: {text}")
+    if plan.copies:
+        notice(f"{plan.copies} more files are equal to one of the pictures: each picture is measured and counted once")
     if plan.skipped:
-        Reporter().notice(f"{plan.skipped} rows are in {output} already")
+        notice(f"{plan.skipped} rows are in {output} already")
+    if plan.stale:
+        notice(f"{plan.stale} of them are of another encoder or package version; --redo stale measures them again")
+    total, seconds = sum(1 for _ in plan.items()), defaults.seconds_of_run(plan, wish.jobs)
+    if total and (not is_asked or seconds >= ASKED_SECONDS):
+        n = len({chunk.entry.name for chunk in plan.chunks})
+        notice(f"{total} rows to measure, of {n} pictures: about {defaults.in_words(seconds)} on two cores")
+    return plan
+
+
+def measure(plan: Plan, wish: Wish, output: Path, *, says_missing: bool) -> int:
+    """Do it, and print the table, also where Control-C ends it; gives the exit code."""
+    from sccodec.bench import rows, run
+    from sccodec.cli import _bench
+
     total = sum(1 for _ in plan.items())
-    with reporting(total) as (reporter, advance):
-        summary = Summary(Counter(item.spec for item in plan.items()), reporter)
+    try:
+        with _bench.following(plan) as (reporter, course):
+            summary = _bench.Summary(Counter(item.spec for item in plan.items()), reporter, course)
 
-        def keep(row: Row) -> None:
-            rows.append(output, row)
-            summary.add(row)
-            advance()
+            def keep(row: Row) -> None:
+                rows.append(output, row)
+                summary.add(row)
 
-        run.run(plan, jobs, keep)
+            run.run(plan, wish.jobs, keep)
+    finally:
+        _bench.print_table(output, plan, wish.specs)
+        if says_missing and (text := _bench.absent(plan.setup.missing, wish.metrics)):
+            click.echo(f"\n{text}")
     if summary.n_errors:
         Reporter().error(f"{summary.n_errors} of {total} rows failed, see {output}")
-    ctx.exit(int(summary.n_errors > 0))
+    return int(summary.n_errors > 0)
 
 
-class Summary:
-    """Prints a line for each spec when its last picture is through, and the first errors."""
-
-    def __init__(self, expected: Counter[str], reporter: Reporter) -> None:
-        self._left = expected
-        self._reporter = reporter
-        self._rows: dict[str, list[Row]] = {}
-        self.n_errors = 0
-
-    def add(self, row: Row) -> None:
-        spec = row.spec
-        self._rows.setdefault(spec, []).append(row)
-        self._left[spec] -= 1
-        if row.error is not None:
-            self.n_errors += 1
-            if self.n_errors <= SHOWN_ERRORS:
-                self._reporter.error(f"{row.picture}, {spec}: {row.error}")
-            elif self.n_errors == SHOWN_ERRORS + 1:
-                self._reporter.error("more rows fail, which are counted in the end")
-        if self._left[spec] == 0:
-            self._reporter.result(describe(spec, self._rows.pop(spec)))
-
-
-def describe(spec: str, measured: list[Row]) -> str:
-    """Means over the pictures of a spec, in one line."""
-    good = [row for row in measured if row.error is None]
-    parts = [f"{len(good)} of {len(measured)} pictures"]
-    if good:
-        parts.append(f"{fmean(row.bpp for row in good):.4f} bpp")
-    for key, said in SAID.items():
-        values = [row.figures[key] for row in good if key in row.figures]
-        if values and len(values) == len(good):
-            parts.append(said(fmean(values)))
-    return f"{spec}: {', '.join(parts)}"
-
-
-def said_of(metric: Metric) -> Callable[[float], str]:
-    """The unit says what it is, and without one the name does: "30.12 dB", "MS-SSIM 0.9876"."""
-    return metric.quantity if metric.unit else lambda value: f"{metric.label} {metric.number(value)}"
-
-
-SAID: Mapping[str, Callable[[float], str]] = {
-    **{key: said_of(METRICS[key]) for key in BRIEF},
-    "encode_seconds": "encode {:.3f} s".format,
-    "decode_seconds": "decode {:.3f} s".format,
-}
-"""What a line has beside the rate, and how."""
+def safe_stem(name: str) -> str:
+    """A data set's name as that of a file, on any system."""
+    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._")[:80] or "pictures"

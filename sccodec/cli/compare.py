@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING
 import click
 
 from sccodec.cli import _files, _options
-from sccodec.cli._report import Reporter
+from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import BadInput
 
 if TYPE_CHECKING:
-    from sccodec.codec import Options, Picture
+    from sccodec.codec import Notice, Options, Picture
+
+FIRST = "conceptual"
+USUAL_BPP = 0.25
+"""The rate where no codec is named and FIRST is not installed: the others all go as low, or nearly."""
 
 
 @click.command("compare")
 @click.argument("picture", metavar="PICTURE")
-@click.option("-m", "--codec", "specs", multiple=True, required=True, metavar="SPEC", help="A codec; may be repeated.")
+@click.option("-m", "--codec", "specs", multiple=True, metavar="SPEC",
+              help="A codec; may be repeated. Default: ours, and those that others made.")  # fmt: skip
 @click.option("--target-bytes", type=click.IntRange(1), metavar="N", help="Files of at most N bytes.")
 @click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="X",
               help="Files of at most X bits per pixel.")  # fmt: skip
@@ -45,31 +50,31 @@ def command(
     """Encode a picture with several codecs, each as close below one size as it comes, and show what they decode to.
 
     photo.png becomes photo.compare.html beside it. Without a target, files are as large as the first codec's at its
-    own default quality. A codec whose smallest file is larger is shown with that, and marked.
+    own default quality; where no codec is named, as conceptual's best. A codec whose smallest file is larger is shown
+    with that, and marked.
     """
     if target_bytes is not None and target_bpp is not None:
         raise click.UsageError("--target-bytes and --target-bpp exclude one another")
-    from sccodec import api, fit
+    from sccodec import api
     from sccodec.bench import gauge
     from sccodec.report import gallery, page
 
     (picture,) = _files.checked_names([picture])
-    chosen = {str(api.parse(spec)): spec for spec in specs}
+    chosen = {str(api.parse(spec)): spec for spec in specs or usual_codecs()}
     place = _files.plan([picture], output, lambda stem: f"{stem}.compare.html", force=force)[0].target
     name = "standard input" if picture == _files.STREAM else Path(picture).name
     reporter = Reporter()
     original = load(picture, name, reporter, options)
     height, width = original.shape[:2]
-    most = target_bytes
-    if target_bpp is not None:
-        most = max(1, fit.bytes_of_bpp(target_bpp, width, height))
-    if most is None:
-        most = len(api.encode(original, specs[0], notice=reporter.notice, options=options))
     missing = gauge.missing()
     measure = gallery.gauge(original, [m for m in gauge.choose([]) if m not in missing])
-    found = gallery.at_size(original, chosen, most, measure, reporter.notice, options)
+    with reporting(len(chosen)) as (above, advance):
+        notice = api.once(above.notice)
+        most = target_bytes or target_of(original, target_bpp, specs, list(chosen), notice, options)
+        found = gallery.at_size(original, chosen, most, measure, notice, options, advance)
     for spec, error in found.failed:
-        reporter.error(f"{spec}: {error}")
+        said = reporter.error if specs else reporter.notice
+        said(f"{spec}: {error}" + ("" if specs else "; it is left out"))
     if not found.shown:
         raise BadInput(f"{name}: none of the codecs encoded it")
     head = page.Page(
@@ -85,7 +90,33 @@ def command(
             texts = [f"{len(shown.data)} bytes", f"{shown.bpp:.4f} bpp", *gallery.described(shown.figures)]
             reporter.result(f"{shown.name}: {', '.join(texts)}" + (f" ({shown.off})" if shown.off else ""))
         reporter.result(f"{name} -> {place}: {place.stat().st_size} bytes")
-    ctx.exit(1 if found.failed else 0)
+    ctx.exit(1 if found.failed and specs else 0)
+
+
+def usual_codecs() -> list[str]:
+    """Those that are compared where none is named: ours first, whose order the page has."""
+    from sccodec import api
+    from sccodec.bench import defaults
+
+    able = [defaults.bare(text) for text in defaults.choose().texts]
+    loaded = {text: api.load(text.partition(":")[0]) for text in able}
+    ours = [text for text in able if not loaded[text].native]
+    return sorted(ours, key=lambda text: text != FIRST) + [
+        text for text in able if loaded[text].native and not loaded[text].lossless
+    ]
+
+
+def target_of(
+    original: Picture, bpp: float | None, named: tuple[str, ...], chosen: list[str], notice: Notice, options: Options
+) -> int:
+    """The number of bytes that all codecs aim at, where the command line states none: see the command's help."""
+    from sccodec import api, fit
+
+    height, width = original.shape[:2]
+    if bpp is None and (named or chosen[:1] == [FIRST]):
+        quality = None if named else 100.0
+        return len(api.encode(original, chosen[0], quality, notice=notice, options=options))
+    return max(1, fit.bytes_of_bpp(USUAL_BPP if bpp is None else bpp, width, height))
 
 
 def load(picture: str, name: str, reporter: Reporter, options: Options) -> Picture:

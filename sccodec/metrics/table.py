@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -99,7 +100,7 @@ def lpips_missing(trunk: str) -> str:
     try:
         find_weights(trunk)
     except BadInput as error:
-        return str(error)
+        return str(error) if os.environ.get("SCCODEC_LPIPS") else "needs its weights: `sccodec data fetch lpips`"
     return ""
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from operator import attrgetter
 
 from sccodec import api
+from sccodec.bench.rows import EQUAL
 from sccodec.metrics.table import METRICS
 from sccodec.report.results import Results, Row
 
@@ -203,6 +204,17 @@ def shared(series: Sequence[Series], metric: str | None = None) -> frozenset[str
         for point in one.points if metric is None else one.measured(metric):
             sets.append(frozenset(point.rows) if metric is None else point.having(metric))
     return frozenset.intersection(*sets) if sets else frozenset()
+
+
+def is_exact(point: Point, metric: str) -> bool:
+    """Whether the metric is missing for every picture, because what was decoded is the picture itself."""
+    return bool(point.rows) and all(row.reasons.get(metric) == EQUAL for row in point.rows.values())
+
+
+def reasons(points: Sequence[Point], metric: str) -> list[str]:
+    """Why rows lack a metric that others of their codec may have, each reason once; exact codecs are no part of it."""
+    rows = [row for p in points if not is_exact(p, metric) for row in p.rows.values() if metric not in row.figures]
+    return sorted({row.reasons.get(metric, "not measured") for row in rows})
 
 
 def mean(point: Point, pictures: frozenset[str]) -> Mean:

@@ -72,9 +72,17 @@ class Entry:
 
 
 def at_size(
-    picture: Picture, specs: Mapping[str, str], n_bytes: int, measure: Measure, notice: Notice, options: Options
+    picture: Picture,
+    specs: Mapping[str, str],
+    n_bytes: int,
+    measure: Measure,
+    notice: Notice,
+    options: Options,
+    advance: Callable[[], None] = lambda: None,
 ) -> Target:
     """Encode with each of the specs, by their names, towards n_bytes, and decode; a failure is noted and passed over.
+
+    advance: called after each of them.
 
     A codec's file is its best of at most n_bytes; its smallest where all are larger; that of its own setting where
     the spec states one. The last two are marked, and so is a file that is more than TOLERANCE smaller.
@@ -87,6 +95,8 @@ def at_size(
         except SccodecError as error:
             failed.append((name, " ".join(str(error).split())))
             continue
+        finally:
+            advance()
         shown.append(Shown(name, spec, quality, data, decoded, measure(decoded), off))
     return Target(n_bytes, shown, failed)
 

@@ -1,0 +1,175 @@
+"""What `sccodec bench` says while it runs and when it ends: progress with the time left, errors, the table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import click
+
+from sccodec.cli._report import Reporter
+from sccodec.metrics.table import BRIEF, METRICS, Metric
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from sccodec.bench.rows import Row
+    from sccodec.bench.run import Plan
+
+SHOWN_ERRORS = 10
+FIRST_SECONDS, LATER_SECONDS = 15.0, 60.0
+"""Where no terminal shows a bar: when a line says how far it is, and how long none does afterwards."""
+
+
+@dataclass
+class Bar:
+    """The progress bar of a terminal."""
+
+    progress: Progress
+    task: TaskID
+
+    def move(self, seconds: float, said: str) -> None:
+        self.progress.update(self.task, advance=seconds, description=said)
+
+
+class Course:
+    """How far a run is: rows that are there, and about how long the others take.
+
+    weights: what each measurement is expected to take, by spec and picture; how long those took that are there
+    tells what the others will.
+    """
+
+    def __init__(
+        self, weights: Mapping[tuple[str, str], float], reporter: Reporter, bar: Bar | None, clock: Callable[[], float]
+    ) -> None:
+        self._weights, self._reporter, self._bar, self._clock = weights, reporter, bar, clock
+        self._begun = clock()
+        self._next = self._begun + FIRST_SECONDS
+        self._done, self._rows = 0.0, 0
+
+    def advance(self, spec: str, picture: str) -> None:
+        """Count a row; the bar moves, or a line says how far it is, now and then."""
+        weight = self._weights.get((spec, picture), 0.0)
+        self._done += weight
+        self._rows += 1
+        if self._bar is not None:
+            self._bar.move(weight, self.said())
+        elif self._clock() >= self._next and self._rows < len(self._weights):
+            self._next = self._clock() + LATER_SECONDS
+            self._reporter.notice(self.said())
+
+    def said(self) -> str:
+        """ "120 of 840 rows, about 12 minutes left"."""
+        from sccodec.bench.defaults import in_words
+
+        total = sum(self._weights.values())
+        left = (self._clock() - self._begun) * (total - self._done) / self._done if self._done else total
+        return f"{self._rows} of {len(self._weights)} rows, about {in_words(max(0.0, left))} left"
+
+    def finished(self, text: str) -> None:
+        """Say that a spec is through, where there is a bar to stand above; the table will have it in any case."""
+        if self._bar is not None:
+            self._reporter.notice(text)
+
+
+@contextmanager
+def following(plan: Plan, clock: Callable[[], float] = time.monotonic) -> Iterator[tuple[Reporter, Course]]:
+    """A reporter and the course of a run, with a bar where a person watches."""
+    from sccodec.bench.defaults import seconds_of
+
+    repeats = plan.setup.repeats
+    weights = {
+        (item.spec, chunk.entry.name): seconds_of(item, chunk.entry.pixels, repeats)
+        for chunk in plan.chunks
+        for item in chunk.items
+    }
+    if len(weights) < 2 or not sys.stderr.isatty():
+        yield (reporter := Reporter()), Course(weights, reporter, None, clock)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = BarColumn(bar_width=24), TextColumn("{task.description}", markup=False)
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
+        bar = Bar(progress, progress.add_task("begins", total=sum(weights.values())))
+        yield (reporter := Reporter(progress)), Course(weights, reporter, bar, clock)
+
+
+class Summary:
+    """Counts rows and errors, of which it prints the first, and tells when a spec's last picture is through."""
+
+    def __init__(self, expected: Counter[str], reporter: Reporter, course: Course) -> None:
+        self._left = expected
+        self._reporter = reporter
+        self._course = course
+        self._rows: dict[str, list[Row]] = {}
+        self.n_errors = 0
+
+    def add(self, row: Row) -> None:
+        spec = row.spec
+        self._rows.setdefault(spec, []).append(row)
+        self._left[spec] -= 1
+        if row.error is not None:
+            self.n_errors += 1
+            if self.n_errors <= SHOWN_ERRORS:
+                self._reporter.error(f"{row.picture}, {spec}: {row.error}")
+            elif self.n_errors == SHOWN_ERRORS + 1:
+                self._reporter.error("more rows fail, which are counted in the end")
+        if self._left[spec] == 0:
+            self._course.finished(describe(spec, self._rows.pop(spec)))
+        self._course.advance(spec, row.picture)
+
+
+def print_table(output: Path, plan: Plan, specs: Sequence[str]) -> None:
+    """The table of all rows that the run was about, on standard output, however it ended."""
+    from sccodec.bench import rows
+    from sccodec.report import summary
+
+    found = [row for row in rows.read(output, lambda text: None) if plan.asks_for(row)]
+    lines = summary.lines(found, plan.setup.dataset, specs, len(plan.entries))
+    for line in lines or ["no measurement succeeded yet: there is nothing to show"]:
+        click.echo(line)
+
+
+def absent(missing: Mapping[str, str], metrics: Sequence[str]) -> str:
+    """What is not measured, and why, in one line, or ""."""
+    found: dict[str, list[str]] = {}
+    for name in metrics:
+        if name in missing:
+            found.setdefault(missing[name], []).append(METRICS[name].label.partition(" (")[0])
+    texts = [f"{', '.join(dict.fromkeys(labels))} is left out, it {why}" for why, labels in found.items()]
+    return "; ".join(texts)
+
+
+def describe(spec: str, measured: list[Row]) -> str:
+    """Means over the pictures of a spec, in one line."""
+    good = [row for row in measured if row.error is None]
+    parts = [f"{len(good)} of {len(measured)} pictures"]
+    if good:
+        parts.append(f"{fmean(row.bpp for row in good):.4f} bpp")
+    for key, said in SAID.items():
+        values = [row.figures[key] for row in good if key in row.figures]
+        if values and len(values) == len(good):
+            parts.append(said(fmean(values)))
+    return f"{spec}: {', '.join(parts)}"
+
+
+def said_of(metric: Metric) -> Callable[[float], str]:
+    """The unit says what it is, and without one the name does: "30.12 dB", "MS-SSIM 0.9876"."""
+    return metric.quantity if metric.unit else lambda value: f"{metric.label} {metric.number(value)}"
+
+
+SAID: Mapping[str, Callable[[float], str]] = {
+    **{key: said_of(METRICS[key]) for key in BRIEF},
+    "encode_seconds": "encode {:.3f} s".format,
+    "decode_seconds": "decode {:.3f} s".format,
+}
+"""What a line has beside the rate, and how."""
