@@ -17,13 +17,14 @@ import time
 import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from sccodec import api, bundle, metrics
+from sccodec import __version__, api, bundle, metrics
 from sccodec.bench import datasets, gauge, measure, rows, run, specs
 from sccodec.bench.entries import Dataset, Entry
 from sccodec.bench.measure import Item, Measurer, Setup, timed
@@ -368,6 +369,86 @@ def test_a_second_run_leaves_out_what_is_there(fake_codec: str, picture: Picture
     wider = plan_for(picture, held[3:], "jpeg:q=5", "jpeg:q=9", "png", metrics=("ssim",))
     assert wider.skipped == 0  # the new row has what the old one had, too
     assert {item.metrics for item in wider.items()} == {("ssim",), ("psnr", "ssim")}
+
+
+def test_specs_of_the_same_are_one(fake_codec: str, picture: Picture) -> None:
+    assert specs.expand(["jpeg:q=50,50.0,5e1", "jpeg:q=050"]) == ["jpeg:q=50"]
+    assert specs.expand(["jpeg:subsampling=444,q=5", "jpeg:q=5,chroma=444"]) == ["jpeg:chroma=444,q=5"]
+    old = rows.parse(json.dumps(row_of("jpeg:q=50.0,chroma=444").as_dict()))
+    assert old.spec == "jpeg:chroma=444,q=50"
+    assert rows.parse(json.dumps(row_of("=no spec|").as_dict())).spec == "=no spec|"  # which a report names
+
+
+def test_qualities_are_for_specs_that_state_none() -> None:
+    assert specs.expand(["jpeg", "webp:q=5", "bpg:qp=30", "png", "avif:speed=8"], ["10,20..30/10"]) == [
+        "jpeg:q=10", "jpeg:q=20", "jpeg:q=30", "webp:q=5", "bpg:qp=30", "png",
+        "avif:q=10,speed=8", "avif:q=20,speed=8", "avif:q=30,speed=8",
+    ]  # fmt: skip
+    assert specs.expand(["jpeg"], ["50"]) == specs.expand(["jpeg:q=50"])
+    everything = specs.expand(["all"], ["50"])
+    assert "jpeg:q=50" in everything and not any("q=10" in text for text in everything)
+
+
+@pytest.mark.parametrize(
+    "text", ["jpeg:q=nan", "jpeg:quality=nan", "bpg:qp=inf", "avif:speed=nan", "jpegxl:distance=-1", "jpeg:quality=x"]
+)
+def test_settings_that_are_no_numbers_in_range_are_refused(text: str) -> None:
+    with pytest.raises(BadInput, match=text.partition(":")[2].partition("=")[0]):
+        specs.expand([text])
+
+
+def measured_rows(picture: Picture, *texts: str, **changes: Any) -> list[rows.Row]:
+    plan = plan_for(picture, [], *texts)
+    made = [(item, chunk.entry) for chunk in plan.chunks for item in chunk.items]
+    return [
+        replace(rows.Row(i.spec, e.name, "some", e.sha256 or "", device="cpu", metrics=["psnr"]), **changes)
+        for i, e in made
+    ]
+
+
+def test_rows_of_another_version_are_counted_and_measured_again_where_asked(picture: Picture) -> None:
+    here = api.load("jpeg").made_by(api.parse("jpeg"))
+    dataset = Dataset("some", [entry_of(picture), entry_of(picture[:20], "b.png")])
+
+    def plan(held: list[rows.Row], redo: str = "") -> run.Plan:
+        return run.make_plan(dataset, run.Wish(["jpeg:q=5"], ("psnr",), Options(), redo=redo), held, lambda text: None)
+
+    fresh = measured_rows(picture, "jpeg:q=5", encoder=here, versions={"sccodec": __version__})
+    assert (plan(fresh).skipped, plan(fresh).stale) == (2, 0) and plan(fresh, "stale").skipped == 2
+    unsaid = measured_rows(picture, "jpeg:q=5")  # rows that say nothing are not judged
+    assert (plan(unsaid).skipped, plan(unsaid).stale) == (2, 0)
+    for old in (
+        measured_rows(picture, "jpeg:q=5", encoder="Pillow 9.0, libjpeg-turbo 2", versions={"sccodec": __version__}),
+        measured_rows(picture, "jpeg:q=5", encoder=here, versions={"sccodec": "0.0.1"}),
+    ):
+        assert (plan(old).skipped, plan(old).stale) == (2, 2)
+        assert (plan([old[0], fresh[1]]).skipped, plan([old[0], fresh[1]]).stale) == (2, 1)
+        assert (plan(old, "stale").skipped, len(list(plan(old, "stale").items()))) == (0, 2)
+        assert plan([*old, *fresh], "stale").skipped == 2  # they were measured again already
+    assert plan(fresh, "all").skipped == 0 and len(list(plan(fresh, "all").items())) == 2
+
+
+def test_equal_files_are_measured_once(picture: Picture) -> None:
+    lost = [Entry(name, Path("/nowhere", name).read_bytes) for name in ("x.png", "y.png")]
+    read = [entry_of(picture), entry_of(picture, "copy.png"), entry_of(picture[:20], "b.png")]
+    same = Dataset("some", [*read, *lost])
+    plan = run.make_plan(same, run.Wish(["jpeg"], ("psnr",), Options()), [], lambda text: None)
+    assert [chunk.entry.name for chunk in plan.chunks] == ["a.png", "b.png", "x.png", "y.png"] and plan.copies == 1
+    assert [entry.pixels for entry in plan.entries] == [24 * 32, 20 * 32, 0, 0]
+
+
+def test_rows_of_other_pictures_under_the_name_are_said(picture: Picture) -> None:
+    def said(held: list[rows.Row]) -> tuple[str, ...]:
+        return plan_for(picture, held, "jpeg").remarks
+
+    held = measured_rows(picture, "jpeg")
+    assert said(held) == () and said([replace(held[0], picture="renamed.png")]) == ()
+    (changed,) = said([replace(held[0], sha256="1" * 64), held[1]])
+    assert "1 rows there are of pictures that have changed" in changed and "--name" in changed
+    (others,) = said([replace(row, sha256="1" * 64, picture=f"other {row.picture}") for row in held])
+    assert "1 other pictures" in others and "--name" in others
+    assert said([replace(row, sha256="1" * 64, picture="z.png", dataset="another") for row in held]) == ()
+    assert said([held[0], replace(held[1], sha256="1" * 64, picture="z.png")]) == ()  # the set has grown, or shrunk
 
 
 def test_rows_of_whichever_model_the_picture_chose_count(

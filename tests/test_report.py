@@ -73,6 +73,41 @@ def test_later_rows_count_and_keep_what_they_lack() -> None:
     assert "ssim" not in found.rows[0].figures  # another file: its own figures alone
 
 
+def test_a_changed_picture_counts_once_and_what_was_is_counted() -> None:
+    old, new = {"sha256": "1" * 64, "psnr": 20.0}, {"sha256": "2" * 64, "psnr": 40.0}
+    for rows in (
+        [row("jpeg", time="2026-01-01T00:00:00Z", **old), row("jpeg", time="2026-01-02T00:00:00Z", **new)],
+        [row("jpeg", time="2026-01-02T00:00:00Z", **new), row("jpeg", time="2026-01-01T00:00:00Z", **old)],
+        [row("jpeg", **old), row("jpeg", **new)],  # without times, their order tells
+    ):
+        found = sorted_rows(row("webp", error="no", **old), *rows, row("png", "b.png", psnr=None))
+        (jpeg,) = (r for r in found.rows if r.spec == "jpeg")
+        assert jpeg.figures["psnr"] == 40.0 and found.n_changed == 2 and found.failures == []
+        assert [r.picture for r in groups(found)[0].pictures.values()] == ["a.png", "b.png"]
+        text = tables.as_markdown("", groups(found), found, ["psnr"], "")
+        assert "2 rows of pictures that were changed since" in text and "2 rows of pictures" in words.lead([], found)
+
+
+def test_names_in_other_data_sets_and_rows_without_contents_are_no_changes() -> None:
+    found = sorted_rows(
+        row("jpeg", sha256="1" * 64), row("jpeg", sha256="2" * 64, dataset="other"), row("png", sha256=None)
+    )
+    assert len(found.rows) == 3 and found.n_changed == 0
+
+
+def test_equal_files_are_one_picture() -> None:
+    found = sorted_rows(*(row("jpeg", name, sha256="1" * 64) for name in ("a.png", "copy of a.png")))
+    assert len(found.rows) == 1 and len(groups(found)[0].pictures) == 1
+
+
+def test_specs_of_the_same_are_one_setting() -> None:
+    found = sorted_rows(
+        row("jpeg:q=50.0,chroma=444"), row("jpeg:chroma=444,q=50", "b.png"), row("jpeg:subsampling=444,q=50", "c.png")
+    )
+    (series,) = groups(found)[0].series
+    assert series.base == "jpeg:chroma=444" and [len(p.rows) for p in series.points] == [3]
+
+
 def test_failures_count_until_a_row_makes_them_good() -> None:
     failed = row("jpeg:q=5", error="out of\nmemory", tag=None, width=None)
     other = row("jpeg:q=5", "b.png", error="killed")

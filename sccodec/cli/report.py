@@ -204,6 +204,9 @@ def read_results(results: Sequence[str]) -> Results:
         reporter.notice(f"{line}; skipped")
     if len(read.damaged) > MOST_DAMAGED:
         reporter.notice(f"{len(read.damaged) - MOST_DAMAGED} more damaged lines skipped")
+    if read.n_changed:
+        said = words.counted(read.n_changed, "row")
+        reporter.notice(f"{said} of pictures that were changed since, or are others of their name, passed over")
     if read.failures:
         reporter.notice(f"{words.counted(len(read.failures), 'measurement')} failed{first_failure(read)}")
     return read

@@ -4,6 +4,9 @@ A line that cannot be used is named and left out; it never changes a mean. Of se
 spec, model, encoder, device, data set, picture) the later figures count, and a figure that the later row lacks is the
 earlier one's where both files have the same size. A row with an error counts as a failure unless another row has the
 measurement. What a row is, and which lines are none, says sccodec.bench.rows.
+
+A picture is its file's content: equal files under several names are one. Where a name in a data set stands for several
+contents, the picture was changed, and rows of all but the latest are passed over.
 """
 
 from __future__ import annotations
@@ -22,13 +25,15 @@ __all__ = ["COSTS", "Results", "Row", "encodable", "read", "sort"]
 class Results:
     """rows: of measurements that count; failures: rows with an error that no other row makes good.
 
-    damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced.
+    damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced. n_changed: rows of
+    pictures that were changed since.
     """
 
     rows: Sequence[Row]
     failures: Sequence[Row]
     damaged: Sequence[str]
     n_superseded: int
+    n_changed: int = 0
 
 
 def read(paths: Sequence[Path]) -> Results:
@@ -44,16 +49,18 @@ def read(paths: Sequence[Path]) -> Results:
 
 def sort(named: Iterable[tuple[str, str]]) -> Results:
     """Sort lines, each with its name for messages."""
-    rows: dict[tuple[str, ...], Row] = {}
-    failures: dict[tuple[str, ...], Row] = {}
+    every: list[Row] = []
     damaged: list[str] = []
-    n_superseded = 0
     for name, line in named:
         try:
-            found = parse(line)
+            every.append(parse(line))
         except Damaged as why:
             damaged.append(f"{name}: {why}")
-            continue
+    current = without_changed(every)
+    rows: dict[tuple[str, ...], Row] = {}
+    failures: dict[tuple[str, ...], Row] = {}
+    n_superseded = 0
+    for found in current:
         if found.error is not None:
             failures[found.spec, found.tag, found.dataset, found.sha256] = found
             continue
@@ -62,7 +69,25 @@ def sort(named: Iterable[tuple[str, str]]) -> Results:
         rows[identity(found)] = found if earlier is None else completed(found, earlier)
     measured = {(r.spec, tag, r.dataset, r.sha256) for r in rows.values() for tag in (r.tag, "")}
     open_failures = [f for key, f in failures.items() if key not in measured]
-    return Results(list(rows.values()), open_failures, damaged, n_superseded)
+    return Results(list(rows.values()), open_failures, damaged, n_superseded, len(every) - len(current))
+
+
+def without_changed(rows: Sequence[Row]) -> list[Row]:
+    """The rows of what each picture's name stands for at last, by the time of its rows, and by their order.
+
+    Rows that state no SHA-256 say nothing about changes.
+    """
+    latest: dict[tuple[str, str], tuple[str, str]] = {}
+    for row in rows:
+        key = row.dataset, row.picture
+        if has_content(row) and row.time >= latest.get(key, ("", ""))[0]:
+            latest[key] = row.time, row.sha256
+    return [row for row in rows if not has_content(row) or latest[row.dataset, row.picture][1] == row.sha256]
+
+
+def has_content(row: Row) -> bool:
+    """Whether the row states the SHA-256 of its picture's file; parse() puts the picture's name in its place."""
+    return row.sha256 not in ("", row.picture)
 
 
 def identity(row: Row) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ def as_markdown(title: str, groups: Sequence[Group], results: Results, metrics: 
         parts += failures(group)
     if results.damaged:
         parts.append(f"{counted(len(results.damaged), 'damaged line')} skipped.")
+    if results.n_changed:
+        parts.append(f"{counted(results.n_changed, 'row')} of pictures that were changed since passed over.")
     return "\n\n".join(parts) + "\n"
 
 

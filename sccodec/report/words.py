@@ -37,6 +37,8 @@ def lead(groups: Sequence[Group], results: Results) -> str:
         said += f" {counted(len(results.damaged), 'damaged line')} skipped."
     if results.n_superseded:
         said += f" {counted(results.n_superseded, 'row')} replaced by later ones."
+    if results.n_changed:
+        said += f" {counted(results.n_changed, 'row')} of pictures that were changed since passed over."
     return said
 
 
