@@ -413,9 +413,15 @@ def test_bad_files(shell: Shell, scc: Path, command: str) -> None:
 def test_bad_pictures(shell: Shell, face: Path, scc: Path) -> None:
     Path("half.jpg").write_bytes(image.to_bytes(np.zeros((200, 200, 3), np.uint8), ".jpg")[:400])
     Path("text.png").write_text("hello")
-    for name in ("half.jpg", "text.png", "missing.png", ".", "face.scc"):
+    for name in ("half.jpg", "text.png", "missing.png", "."):
         assert name in shell.fails("encode", name, "-m", "fake", "-o", "out.scc")
     assert not Path("out.scc").exists()
+
+
+def test_files_of_ours_are_pictures_too(shell: Shell, face: Path, scc: Path) -> None:
+    code, _, err = shell("encode", "face.scc", "-m", "fake", "-o", "out.scc")
+    assert code == 0 and "decoded first" in err
+    assert np.array_equal(sccodec.decode(Path("out.scc").read_bytes()), sccodec.decode(scc.read_bytes()))
 
 
 def test_notices_are_single_lines(shell: Shell) -> None:

@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from sccodec import api, bundle, image
+from sccodec import api, bundle
 from sccodec.bench.entries import Entry
 from sccodec.bench.gauge import Gauge, one_line
 from sccodec.bench.rows import NOT_ASKED, Row
@@ -186,7 +186,7 @@ class Measurer:
     def _load_picture(self, entry: Entry) -> Picture:
         if self._picture is None or entry != self._entry:
             self._picture, self._picture_notes = None, []
-            self._picture = image.load(entry.read(), self._picture_notes.append, self.setup.options.max_pixels)
+            self._picture = api.load_picture(entry.read(), self._picture_notes.append, self.setup.options)
             self._entry = entry
             self.gauge.refer(self._picture)
         return self._picture

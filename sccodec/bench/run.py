@@ -104,7 +104,7 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
     learned = any_learned(metrics)
     setup = Setup(
         dataset=dataset.name,
-        options=replace(wish.options, device="cpu"),
+        options=replace(wish.options, device="cpu", judge=False),
         repeats=wish.repeats,
         threads=threads_of(wish.jobs),
         missing=lacking,

@@ -57,6 +57,7 @@ def command(
         raise click.UsageError("--target-bytes and --target-bpp exclude one another")
     from sccodec import api
     from sccodec.bench import gauge
+    from sccodec.codec import once
     from sccodec.report import gallery, page
 
     (picture,) = _files.checked_names([picture])
@@ -69,7 +70,7 @@ def command(
     missing = gauge.missing()
     measure = gallery.gauge(original, [m for m in gauge.choose([]) if m not in missing])
     with reporting(len(chosen)) as (above, advance):
-        notice = api.once(above.notice)
+        notice = once(above.notice)
         most = target_bytes or target_of(original, target_bpp, specs, list(chosen), notice, options)
         found = gallery.at_size(original, chosen, most, measure, notice, options, advance)
     for spec, error in found.failed:
@@ -121,11 +122,11 @@ def target_of(
 
 def load(picture: str, name: str, reporter: Reporter, options: Options) -> Picture:
     """The picture of a file, or of standard input; raises BadInput, which names it."""
-    from sccodec import image
+    from sccodec import api
 
     source = _files.read_picture(None if picture == _files.STREAM else Path(picture))
     try:
-        return image.load(source, lambda text: reporter.notice(f"{name}: {text}"), options.max_pixels)
+        return api.load_picture(source, lambda text: reporter.notice(f"{name}: {text}"), options)
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from None
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
-from sccodec import fit, image
+from sccodec import api, fit
 from sccodec.bench import datasets
 from sccodec.codec import Notice, Options
 from sccodec.errors import BadInput
@@ -91,7 +91,7 @@ def entries(
             raise BadInput(
                 f"{dataset} holds no file with the SHA-256 of {row.picture} in the rows: name the same pictures"
             )
-        picture = image.load(data, notice, options.max_pixels)
+        picture = api.load_picture(data, notice, options)
         height, width = picture.shape[:2]
         series = next(g for g in groups if row.sha256 in g.pictures).series
         measure = gallery.gauge(picture, BRIEF)

@@ -197,7 +197,7 @@ class FacesTask(Task):
         for name in self.averaged:
             modules[name].eval()
         figures: dict[str, list[float]] = {}
-        rows = []
+        rows: list[NDArray[Any]] = []
         for start in range(0, min(48, len(self.held)), 8):
             shown = self.held.images[start : start + 8]
             images = torch.from_numpy(shown).permute(0, 3, 1, 2).float().to(self.device) / 255
