@@ -22,6 +22,7 @@ START = b"\xff\x4f\xff\x51"
 END = b"\xff\xd9"
 SRGB, GREY, SYCC = 16, 17, 18
 """Enumerated colour spaces."""
+MOST_COMPONENTS = 4
 
 
 @dataclass
@@ -113,6 +114,8 @@ def read(data: bytes, notice: Notice) -> Raster:
     colours = Colour(found.icc)
     if found.space not in (0, SRGB, GREY, SYCC):
         raise BadInput(f"it is a JPEG 2000 file of the colour space {found.space}, which is not read here")
+    if len(found.bits) > MOST_COMPONENTS:
+        raise BadInput(f"it is a JPEG 2000 file of {len(found.bits)} components, which is not read here")
     subsampled = len(set(found.steps)) > 1
     ordered = found.order in ([], [1], [1, 0], [1, 2, 3], [1, 2, 3, 0])
     if set(found.bits) == {8} and not any(found.signed) and ordered and not found.premultiplied:

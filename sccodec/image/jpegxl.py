@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from sccodec.errors import BadInput, CodecUnavailable, Truncated
+from sccodec.errors import BadInput, CodecUnavailable, Corrupt, Truncated
 from sccodec.image import boxes, pillow
 from sccodec.image.colour import Colour, Notice, Samples
 from sccodec.image.jpegxl_black import Spans, as_alpha
@@ -22,6 +22,7 @@ SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 START = b"\xff\x0a"
 ALPHA, BLACK = 0, 4
 """Types of extra channels."""
+MOST_EXTRA = 16
 MOST_HEADER = 8192
 """Bytes of the codestream that a header is looked for in."""
 
@@ -115,7 +116,10 @@ def header(stream: bytes) -> Header:
     found.bits, found.floats = _depth(bits)
     bits.take(1)
     marks: list[int] = []
-    found.extra = [_extra(bits, found, marks) for _ in range(bits.choose((0, 0), (1, 0), (2, 4), (1, 12)))]
+    n_extra = bits.choose((0, 0), (1, 0), (2, 4), (1, 12))
+    if n_extra > MOST_EXTRA:
+        raise Corrupt(f"the file states {n_extra} channels beside its colours: no picture has so many")
+    found.extra = [_extra(bits, found, marks) for _ in range(n_extra)]
     found.xyb = bool(bits.take(1))
     found.plain = bool(bits.take(1)) and not extra_fields
     if found.extra == [BLACK] and bits.take(1):  # a profile; what kind of colours it is for comes last

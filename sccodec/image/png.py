@@ -45,6 +45,13 @@ class Chunks:
     notices: list[str] = field(default_factory=list)
     animated: bool = False
 
+    def take_used(self, kind: bytes, data: bytes, start: int, end: int) -> None:
+        """Keep a chunk that is looked at, or a text that is, if it is the first of its kind."""
+        if kind in USED:
+            self.used.setdefault(kind, data[start:end])
+        elif kind in (b"tEXt", b"zTXt") and data[start : start + len(RAW_EXIF)] == RAW_EXIF:
+            self.used.setdefault(b"raw", data[start + len(RAW_EXIF) : end] if kind == b"tEXt" else data[start:end])
+
     @property
     def depth(self) -> int:
         return self.header[8]
@@ -99,11 +106,8 @@ def parse(data: bytes) -> Chunks:
             found.needed.append(data[start - 8 : end + 4])
         elif not good:
             left_out.add(kind.decode("ascii", "replace"))
-        elif kind in USED:
-            found.used.setdefault(kind, data[start:end])
-        elif kind in (b"tEXt", b"zTXt") and data[start : start + len(RAW_EXIF)] == RAW_EXIF:
-            found.used.setdefault(b"raw", data[start + len(RAW_EXIF) : end] if kind == b"tEXt" else data[start:end])
         else:
+            found.take_used(kind, data, start, end)
             found.animated |= kind == b"acTL"
     if left_out:
         names = ", ".join(sorted(left_out))
@@ -114,8 +118,14 @@ def parse(data: bytes) -> Chunks:
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """Width and height, upright; raises BadStream."""
-    found = parse(data)
+    """Width and height, upright; raises BadStream. Checksums are not looked at."""
+    found = Chunks()
+    for kind, start, end in chunks(data):
+        if kind == b"IHDR" and end - start == 13:
+            found.header = found.header or data[start:end]
+        found.take_used(kind, data, start, end)
+    if not found.header:
+        raise Corrupt("the file is damaged: it does not begin with its header")
     width, height = found.size
     return (height, width) if orientation(found, lambda text: None) in TURNED else (width, height)
 

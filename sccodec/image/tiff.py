@@ -32,6 +32,10 @@ CCITT = (2, 3, 4)
 ICC, ORIENTATION = 34675, 274
 ASSOCIATED, UNASSOCIATED = 1, 2
 REDUCED_OR_MASK = 1 | 4
+LOOKED_AT = 8
+"""Pages that are counted."""
+MOST_SAMPLES = 32
+"""Samples a pixel; of those beyond the colours and alpha none is used."""
 
 
 def size(data: bytes) -> tuple[int, int]:
@@ -68,15 +72,25 @@ def _page(file: TiffFile) -> TiffPage:
     page = file.pages.first
     if min(page.imagewidth, page.imagelength) < 1:
         raise Corrupt("the file is damaged: it states a picture without pixels")
+    if page.samplesperpixel > MOST_SAMPLES or page.imagedepth > 1:
+        raise BadInput(
+            f"it is a TIFF file of {page.samplesperpixel} samples a pixel, {page.imagedepth} deep: no picture"
+        )
     return page
 
 
 def _pages(file: TiffFile) -> int:
-    """Pages that are neither smaller copies nor masks."""
+    """Pages that are neither smaller copies nor masks, among the first."""
     from tifffile import TiffPage
 
-    kinds = [int(page.tags.valueof(254, 0)) for page in file.pages if isinstance(page, TiffPage)]
-    return sum(not kind & REDUCED_OR_MASK for kind in kinds)
+    found = 0
+    for index in range(LOOKED_AT):
+        try:
+            page = file.pages[index]
+        except IndexError:
+            break
+        found += isinstance(page, TiffPage) and not int(page.tags.valueof(254, 0)) & REDUCED_OR_MASK
+    return found
 
 
 def _profile(page: TiffPage) -> bytes | None:
