@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
+import time
 import urllib.error
 from collections.abc import Callable
 from dataclasses import replace
@@ -409,3 +413,32 @@ def test_every_image_model_of_the_zoo_is_known() -> None:
     from compressai.zoo import image_models
 
     assert {*FAMILIES, *UNSUPPORTED} == set(image_models) <= set(MODELS)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_decodes(checkpoint: Checkpoint) -> None:
+    """torch's threads do not go through a fork, and it would wait for them."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        options = checkpoint("bmshj2018-hyperprior")
+        data = sccodec.encode(picture(320, 320), "compressai:bmshj2018-hyperprior:1", options=options)
+        decoded = sccodec.decode(data, options=options)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            with contextlib.suppress(BaseException):
+                again = sccodec.decode(data, options=options)
+                code = int(np.abs(again.astype(int) - decoded).max() > 1)  # on another number of threads
+            os._exit(code)
+        until = time.monotonic() + 60
+        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+            if time.monotonic() > until:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                pytest.fail("it does not come to its end")
+            time.sleep(0.05)
+        assert os.waitstatus_to_exitcode(ended[1]) == 0
+    finally:
+        torch.set_num_threads(before)

@@ -134,3 +134,33 @@ def test_a_forked_process_comes_to_its_end(scc: Path, tmp_path: Path, what: str)
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+LOCKED = """
+import os, sys, threading, time
+from PIL import Image
+from sccodec.image import pillow
+
+inside = threading.Event()
+
+def hold():
+    with pillow.without_limit():
+        inside.set()
+        time.sleep(1)
+
+threading.Thread(target=hold).start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    limited = Image.MAX_IMAGE_PIXELS is not None
+    with pillow.without_limit():
+        os._exit(0 if limited else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_has_no_lock_of_another_thread(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", LOCKED]
+    done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr

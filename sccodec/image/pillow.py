@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import io
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ ORIENTATION = 0x0112
 NO_EXIF = "the EXIF data cannot be read, and are left out"
 SEVERAL = "the file holds several pictures: the first is used"
 _LIMIT = threading.RLock()  # guards Image.MAX_IMAGE_PIXELS, which is one for all threads
+if hasattr(os, "register_at_fork"):  # no process begins with the lock held, nor without the limit
+    os.register_at_fork(before=_LIMIT.acquire, after_in_parent=_LIMIT.release, after_in_child=_LIMIT.release)
 _WITHOUT_MARK = ("TGA", "PCD", "XVTHUMB", "IPTC", "FPX", "MIC")
 """Readers that take files by little or nothing."""
 COMMON = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP"}

@@ -12,9 +12,11 @@ import contextlib
 import functools
 import hashlib
 import io
+import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
 
@@ -30,6 +32,7 @@ TAG_BYTES = 4
 _TABLES = ("_quantized_cdf", "_cdf_length", "_offset")
 _LARGEST_SYMBOL = 2**24  # float32 is exact up to here
 _LEAST_STATE = 2**31  # of the range coder between two symbols
+_PROCESS = os.getpid()  # which torch started its threads in
 
 Strings = list[bytes]
 
@@ -124,6 +127,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+def settle_threads() -> None:
+    """Have torch run on one thread in a process that was forked: it would wait for those of its parent for ever."""
+    if os.getpid() != _PROCESS and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
+
+
 class ZooModel:
     """A model ready to code pictures of one rate. Coding is serial: threads wait for each other.
 
@@ -133,6 +142,7 @@ class ZooModel:
     """
 
     def __init__(self, model: str, quality: int, source: str, state: dict[str, Any]) -> None:
+        settle_threads()
         self.source = source
         self._variable = model.endswith("-vbr")
         self._level = {"s": quality - 1} if self._variable else {}
@@ -145,7 +155,7 @@ class ZooModel:
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise ModelMismatch(f"{source} does not hold weights of {model}: {one_line(error)}") from error
         self._models = [m for m in self._network.modules() if hasattr(m, "_quantized_cdf")]
-        self._lock = threading.Lock()
+        self._lock, self._process = threading.Lock(), os.getpid()
         self._symbols = Symbols()
         for entropy_model in self._models:
             if not tables_are_sound(*(getattr(entropy_model, name) for name in _TABLES)):
@@ -174,10 +184,18 @@ class ZooModel:
         ready: Network = network.eval()
         return ready
 
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        if self._process != os.getpid():  # the lock may be held by a thread that is not here
+            self._lock, self._process = threading.Lock(), os.getpid()
+        settle_threads()
+        with self._lock, torch.inference_mode():
+            yield
+
     def compress(self, picture: npt.NDArray[np.uint8]) -> tuple[Strings, int]:
         """Strings [y] or [y, z] of uint8 [H, W, 3], sides multiples of the stride, and the symbols' CRC-32."""
         x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255
-        with self._lock, torch.inference_mode():
+        with self._running():
             self._symbols.restart("quantize")
             coded = self._network.compress(x, **self._level)
             check = self._symbols.crc
@@ -200,7 +218,7 @@ class ZooModel:
         ]
         shape = (height // self.stride, width // self.stride)
         try:
-            with self._lock, torch.inference_mode():
+            with self._running():
                 self._symbols.restart("dequantize")
                 x_hat = self._network.decompress(padded, shape, **self._level)["x_hat"]
                 check = self._symbols.crc
