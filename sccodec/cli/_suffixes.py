@@ -63,7 +63,7 @@ def check_encoded(target: Path | None, suffix: str, *, force: bool) -> None:
 
 
 def check_decoded(target: Path | None) -> None:
-    """Refuse a suffix under which no colour picture can be written, before any work; raises BadInput."""
+    """Refuse a suffix under which no colour picture can be written and read, before any work; raises BadInput."""
     from sccodec import image
 
     suffix = picture_suffix(target)
@@ -74,9 +74,9 @@ def check_decoded(target: Path | None) -> None:
         import numpy as np
 
         try:
-            image.to_bytes(np.zeros((16, 16, 3), np.uint8), suffix)
+            image.load(image.to_bytes(np.zeros((16, 16, 3), np.uint8), suffix), lambda text: None)
         except BadInput:
-            raise BadInput(f"{suffix} files are not written with pictures in colour; use .png, for example") from None
+            raise BadInput(f"{suffix} holds no picture in colour that could be read again; use .png") from None
 
 
 def decoded(picture: Picture, target: Path | None, notice: Notice) -> bytes:
@@ -90,8 +90,6 @@ def decoded(picture: Picture, target: Path | None, notice: Notice) -> bytes:
     named, data = image.format_of(suffix), image.to_bytes(picture, suffix)
     if named in CHANGED:
         notice(f"{suffix} {CHANGED[named]}; .png keeps the picture as it was decoded")
-    elif named == "EPS":
-        notice(f"{suffix} is a program: what reads it back needs Ghostscript")
     elif named not in EXACT:
         _check_by_reading(picture, data, suffix, notice)
     return data
