@@ -221,3 +221,19 @@ def test_the_conceptual_recipe_steps_and_validates(
         assert sum(moved) >= len(moved) - 1 or (hyper == 0 and name == "entropy"), name
     figures, sheet = task.validate(task.modules)
     assert figures["psnr8"] > 3 and figures["detail4"] >= 0 and sheet.shape == (6 * 64, 8 * 64, 3)
+
+
+def test_the_conceptual_recipe_validates_on_few_faces(
+    toy_faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sccodec.training.compressai_priors", exc_type=ImportError)
+    from sccodec.training.recipes import conceptual_faces as recipe
+
+    for path in sorted((toy_faces / "val" / "images").iterdir())[11:]:
+        path.unlink()
+    monkeypatch.setattr(recipe, "LPIPS", PlainDistance)
+    monkeypatch.setattr(recipe, "SIZE", 64)
+    config = replace(tiny.CONFIG, classes=19, parents=recipe.CONFIG.parents)
+    task = recipe.FacesTask(loop.Options(toy_faces, tmp_path / "run", minutes=1), config)
+    figures, sheet = task.validate(task.modules)
+    assert all(np.isfinite(v) for v in figures.values()) and sheet.shape == (3 * 64, 8 * 64, 3)

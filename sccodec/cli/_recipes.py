@@ -60,6 +60,8 @@ class Loop(Protocol):
 class State(Protocol):
     """The module sccodec.training.state."""
 
+    def check_trained(self, paths: list[Path]) -> None: ...
+
     def write_state(self, checkpoints: list[Path], model: Path, out: Path) -> None: ...
 
 

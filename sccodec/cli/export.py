@@ -27,8 +27,10 @@ def command(recipe: str, sources: tuple[Path, ...], out: Path, data: Path | None
     checkpoints = [_recipes.checkpoint_of(source) for source in sources]
     if not isinstance(found, _recipes.Exports):
         raise BadInput(f"the recipe {recipe} makes no model file of its own")
+    states = cast(_recipes.State, _recipes.module("state"))
     with _recipes.explained():
+        states.check_trained(checkpoints)
         model = found.export(checkpoints, out, data)
         if state is not None:
-            cast(_recipes.State, _recipes.module("state")).write_state(checkpoints, model, state)
+            states.write_state(checkpoints, model, state)
     click.echo(model)

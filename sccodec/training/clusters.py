@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sccodec.errors import BadInput
 from sccodec.networks.backbone import Backbone
 from sccodec.training.loop import place
 from sccodec.training.photos import Photo
@@ -93,15 +94,22 @@ class Clusters(nn.Module):
 
     @torch.no_grad()
     def fit(self, pictures: Iterable[Tensor], seed: int = 0, most: int = 1 << 16) -> None:
-        """Find the classes in pictures [1, 3, H, W], of which at most ``most`` cells are looked at."""
+        """Find the classes in pictures [1, 3, H, W], of which at most ``most`` cells are looked at.
+
+        Raises BadInput where the pictures have not as many kinds of cells.
+        """
         generator = torch.Generator().manual_seed(seed)
         maps = [self.features(p) for p in pictures]
         rows = torch.cat([m.flatten(2)[0].T for m in maps])
         self.mean.copy_(rows.mean(0))
-        self.basis.copy_(weighed_components(rows[torch.randperm(len(rows), generator=generator)[:most]]))
-        x = torch.cat([self.project(m).flatten(2)[0].T for m in maps])
-        x = x[torch.randperm(len(x), generator=generator)[:most]]
-        centres, spread = k_means(x, len(self.centres), generator)
+        try:
+            self.basis.copy_(weighed_components(rows[torch.randperm(len(rows), generator=generator)[:most]]))
+            x = torch.cat([self.project(m).flatten(2)[0].T for m in maps])
+            x = x[torch.randperm(len(x), generator=generator)[:most]]
+            centres, spread = k_means(x, len(self.centres), generator)
+        except RuntimeError as error:  # no components of what does not vary, no centre left to draw
+            count = len(self.centres)
+            raise BadInput(f"the pictures are too few, or too much alike, to find {count} classes in") from error
         self.centres.copy_(centres)
         self.spread.copy_(spread)
 

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec.bundle import NAME, TAG_BYTES, read_defaults
+from sccodec.errors import BadInput
 from sccodec.networks.folding import fold_batch_norms
-from sccodec.training.state import read_checkpoint
+from sccodec.training.state import read_checkpoint, write_bytes
 
 LICENCE = "LicenseRef-sccodec-models: research and other non-commercial use"
 """Of the weights: models/LICENSE."""
@@ -35,6 +36,10 @@ IR_VERSION = 8
 MAX_CONSTANT = 1024
 DTYPES = {"float16": "F16", "float32": "F32", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16",
           "uint32": "U32", "int32": "I32", "int64": "I64"}  # fmt: skip
+
+
+class Unwritable(BadInput, ValueError):
+    """A weight that half precision does not hold, as trainings that diverge leave them."""
 
 
 def prepare(module: nn.Module) -> nn.Module:
@@ -50,12 +55,12 @@ def prepare(module: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def round_weights(module: nn.Module) -> None:
-    """Round float32 parameters and buffers to the nearest float16, in place; ValueError on overflow."""
+    """Round float32 parameters and buffers to the nearest float16, in place; Unwritable on overflow."""
     for name, value in module.state_dict(keep_vars=True).items():
         if value.dtype == torch.float32:
             rounded = value.half().float()
             if not torch.isfinite(rounded).all():
-                raise ValueError(f"{name} does not fit float16")
+                raise Unwritable(f"{name} does not fit float16: the training has diverged, or is of another kind")
             value.copy_(rounded)
 
 
@@ -177,19 +182,12 @@ def write_bundle(
     if not NAME.fullmatch(path.name):
         raise ValueError(f"codec and variant are lower-case words, not {codec!r} and {variant!r}")
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, data)
+    write_bytes(path, data)
     lines = read_defaults(folder)
     earlier = [i for i, line in enumerate(lines) if line.rpartition("-")[0] == f"{codec}-{variant}"]
     lines[slice(earlier[0], earlier[0] + 1) if earlier else slice(len(lines), None)] = [stem]
-    write_whole(folder / "DEFAULTS", ("\n".join(dict.fromkeys(lines)) + "\n").encode())
+    write_bytes(folder / "DEFAULTS", ("\n".join(dict.fromkeys(lines)) + "\n").encode())
     return path
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write under a temporary name, then rename: a file of that name is always complete."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def serialise(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:

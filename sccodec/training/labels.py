@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec.entropy.coder import Writer
+from sccodec.errors import BadInput
 from sccodec.labels import features
 from sccodec.labels.coding import LabelModel, code
 from sccodec.networks.labels import CALIBRATION, LabelContext, LabelContextConfig, from_state, to_label_model
-from sccodec.training.loop import Clock, Task, device, load_average, sync_gradients
+from sccodec.training.loop import Clock, Task, device, sync_gradients
+from sccodec.training.state import load_average, only_one, write_bytes
 
 # Inside a region nearly every sample follows from its neighbours: one in this many is drawn, with this weight.
 THINNING = 16
@@ -116,14 +119,27 @@ def float_bits(network: LabelContext, labels: LabelMap) -> float:
     return total
 
 
-def to_model(checkpoint: Path) -> LabelModel:
-    """The integer label model of a checkpoint's averaged weights."""
-    return to_label_model(from_state(load_average(checkpoint, "label_context")))
+def context_of(weights: Mapping[str, Tensor], classes: int, where: str) -> LabelContext:
+    """The context model of these weights; raises BadInput, which names where they are from, for any others."""
+    try:
+        network = from_state(dict(weights))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise BadInput(f"the network label_context in {where} is not whole, or of another version") from error
+    if network.config.classes != classes:
+        raise BadInput(f"the network label_context in {where} is of {network.config.classes} classes, not {classes}")
+    return network
 
 
-def export_model(checkpoint: Path, out: Path, name: str) -> Path:
-    """Write a checkpoint's label model to a folder as ``<name>.npz``: the arrays that model files hold."""
-    out.mkdir(parents=True, exist_ok=True)
+def export_model(checkpoints: Sequence[Path], out: Path, name: str, classes: int) -> Path:
+    """Write a checkpoint's label model to a folder as ``<name>.npz``: the arrays that model files hold.
+
+    Raises BadInput for several checkpoints, and for one that holds no label model of so many classes.
+    """
+    checkpoint = only_one(checkpoints)
+    network = context_of(load_average(checkpoint, "label_context"), classes, str(checkpoint))
+    arrays = to_label_model(network).to_arrays("labels")
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     path = out / f"{name}.npz"
-    np.savez_compressed(path, allow_pickle=False, **to_model(checkpoint).to_arrays("labels"))
+    write_bytes(path, buffer.getvalue())
     return path

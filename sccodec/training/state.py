@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from sccodec.errors import BadInput
@@ -26,9 +26,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
-    except Exception as error:  # torch passes on whatever zipfile and its unpickler raise
+    except Exception as error:  # torch passes on whatever zipfile and its unpickler raise, and seeks beyond the end
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
         raise BadInput(f"{path} is no checkpoint, or is damaged: {type(error).__name__}") from error
     if not isinstance(state, dict) or not {"modules", "average"} <= state.keys():
         raise BadInput(f"{path} is no checkpoint of a training")
@@ -51,6 +53,35 @@ def load_average(path: Path, name: str) -> dict[str, Tensor]:
     if name not in weights:
         raise BadInput(f"{path} holds no network {name}; it holds: {', '.join(weights)}")
     return weights[name]
+
+
+def check_trained(paths: Sequence[Path]) -> None:
+    """Raises BadInput for what is no checkpoint, and for weights that are no finite numbers."""
+    for path in paths:
+        for name, value in read_weights(path).items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise BadInput(f"{path}: {name} holds numbers that are not finite: its training has diverged")
+
+
+def only_one(checkpoints: Sequence[Path]) -> Path:
+    """The checkpoint of a recipe that needs no other; raises BadInput where there are others."""
+    if len(checkpoints) != 1:
+        names = ", ".join(map(str, checkpoints))
+        raise BadInput(
+            f"this recipe is exported from one checkpoint, its own; --from names {len(checkpoints)}: {names}"
+        )
+    return checkpoints[0]
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write under a temporary name, then rename: a file of that name is always complete, and nothing else is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_model(path: Path) -> dict[str, Tensor]:
@@ -118,9 +149,6 @@ def write_state(checkpoints: Sequence[Path], model: Path, out: Path) -> None:
             there = weight_of(name, kept)
             if there is None or not torch.equal(there, value.half()):
                 rest[name] = value
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(out.name + ".tmp")
     # The rate's weight is far below what half precision resolves.
     small = {k: v.half() if v.is_floating_point() and v.dim() > 0 else v for k, v in rest.items()}
-    save_file({k: v.contiguous() for k, v in small.items()}, temporary)
-    temporary.replace(out)
+    write_bytes(out, save({k: v.contiguous() for k, v in small.items()}))

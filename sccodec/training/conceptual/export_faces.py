@@ -28,12 +28,13 @@ from sccodec.codecs.conceptual.textures import pool
 from sccodec.entropy import tables
 from sccodec.entropy.integer import quantise
 from sccodec.errors import BadInput
-from sccodec.networks.labels import LabelContext, from_state, to_label_model
+from sccodec.networks.labels import LabelContext, to_label_model
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training import export
 from sccodec.training.conceptual.export_textures import as_arrays, in_fixed_point, integer_texture, rows_job
 from sccodec.training.estimator import EntropyModels
 from sccodec.training.export import Job, write_bundle
+from sccodec.training.labels import context_of
 from sccodec.training.state import read_checkpoint
 
 CALIBRATION_PICTURES = 200
@@ -42,7 +43,7 @@ CALIBRATION_PICTURES = 200
 def load_networks(checkpoints: Sequence[Path], config: ConceptualConfig) -> dict[str, nn.Module]:
     """The networks with the averaged weights that several checkpoints hold between them.
 
-    Raises BadInput where one of them is in no checkpoint.
+    Raises BadInput where one of them is in no checkpoint, or of another shape.
     """
     weights: dict[str, Mapping[str, Tensor]] = {}
     for path in checkpoints:
@@ -58,9 +59,13 @@ def load_networks(checkpoints: Sequence[Path], config: ConceptualConfig) -> dict
     for name in (*networks, "label_context"):
         if name not in weights:
             raise BadInput(f"none of the checkpoints holds the network {name}")
+    where = ", ".join(map(str, checkpoints))
     for name, network in networks.items():
-        network.load_state_dict(weights[name])
-    networks["label_context"] = from_state(dict(weights["label_context"]))
+        try:
+            network.load_state_dict(weights[name])
+        except RuntimeError as error:
+            raise BadInput(f"the network {name} in {where} is another recipe's: it has other shapes") from error
+    networks["label_context"] = context_of(weights["label_context"], config.classes, where)
     for network in networks.values():
         network.eval().requires_grad_(requires_grad=False)
     return networks

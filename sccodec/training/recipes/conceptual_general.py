@@ -38,13 +38,13 @@ from sccodec.errors import BadInput
 from sccodec.labels.choice import cell_evidence, choose
 from sccodec.metrics.perceptual import LPIPS
 from sccodec.networks.discriminator import Discriminator, feature_matching, generator_loss
-from sccodec.networks.labels import from_state
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.conceptual.rate import FloatPriors, pool
 from sccodec.training.estimator import EntropyModels, Estimator
 from sccodec.training.export import LICENCE, describe
 from sccodec.training.hyperprior.rate import FloatDistributions, GridEstimator
 from sccodec.training.judge import train_judge
+from sccodec.training.labels import context_of
 from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients, tiled
 from sccodec.training.photos import Photo, load_crops
 from sccodec.training.state import read_weights, weight_of
@@ -357,7 +357,7 @@ def export(checkpoints: list[Path], out: Path, data: Path | None, config: Photog
     context = {k.removeprefix("label_context."): v for k, v in found.items() if k.startswith("label_context.")}
     if not context:
         raise BadInput("none of the checkpoints holds the network label_context: name labels-general's too")
-    modules["label_context"] = from_state(context)
+    modules["label_context"] = context_of(context, config.classes, ", ".join(map(str, checkpoints)))
     for module in modules.values():
         module.eval().requires_grad_(requires_grad=False)
     crops, _ = load_crops(data)

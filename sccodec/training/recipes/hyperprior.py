@@ -42,7 +42,7 @@ from sccodec.training.export import LICENCE
 from sccodec.training.hyperprior.rate import FactorizedEstimator, FloatDistributions, GridEstimator
 from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients, tiled
 from sccodec.training.photos import LATE_CROP, Crops, load_crops
-from sccodec.training.state import read_checkpoint
+from sccodec.training.state import only_one, read_checkpoint
 
 CROP, LATE = 128, 0.4
 """Pixels a side of the crops; those of LATE_CROP are drawn in the run's last part, which begins at this share of it."""
@@ -278,18 +278,19 @@ def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
 def export_configuration(
     checkpoints: list[Path], out: Path, data: Path | None, config: HyperpriorConfig, variant: str, recipe: str
 ) -> Path:
-    """As ``export``, from the first of the checkpoints; raises BadInput where another recipe made it."""
+    """As ``export``; raises BadInput where another recipe made the checkpoint, or where there are several."""
     from sccodec.training.hyperprior.export import integer_model, largest_activations, write
 
     if data is None:
         raise BadInput("the hyperprior is calibrated with training pictures: give their folder with --data")
-    state = read_checkpoint(checkpoints[0])
+    checkpoint = only_one(checkpoints)
+    state = read_checkpoint(checkpoint)
     modules = networks(config)
     for name, module in modules.items():
         try:
             module.load_state_dict(state["average"][name])
         except (KeyError, RuntimeError) as error:
-            raise BadInput(f"{checkpoints[0]} is another recipe's: it holds no network {name} of {recipe}") from error
+            raise BadInput(f"{checkpoint} is another recipe's: it holds no network {name} of {recipe}") from error
         module.eval().requires_grad_(requires_grad=False)
     crops, _ = load_crops(data)
     largest = largest_activations(modules, examples(modules, crops)) if config.hyper else {}

@@ -136,7 +136,7 @@ def warp(labels: NDArray[np.uint8], affine: Affine, rng: np.random.Generator) ->
 
 def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
     """Write the label model to a folder as ``labels-faces.npz``: the arrays that model files hold. data is not used."""
-    return export_model(checkpoints[0], out, "labels-faces")
+    return export_model(checkpoints, out, "labels-faces", CLASSES)
 
 
 def build(options: Options) -> LabelsTask:

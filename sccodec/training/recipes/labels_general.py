@@ -145,7 +145,7 @@ def evidence_of(segmenter: nn.Module, photo: Photo, where: torch.device) -> Evid
 
 def export(checkpoints: list[Path], out: Path, data: Path | None) -> Path:
     """Write the label model to a folder as ``labels-general.npz``: the arrays model files hold. data is not used."""
-    return export_model(checkpoints[0], out, "labels-general")
+    return export_model(checkpoints, out, "labels-general", CLASSES)
 
 
 def build(options: Options) -> LabelsTask:
