@@ -111,6 +111,20 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_training_on_a_cpu_is_installed_as_the_checks_install_it() -> None:
+    """What keeps pip from replacing a CPU build of torch: the same packages, torch first, compressai for itself."""
+    script = ROOT / ".ci" / "run"
+    if not script.is_file():
+        pytest.skip("the checks are not beside the tests")
+    (block,) = [block for block in blocks(DOCS / "training.md", "sh") if "--no-deps" in block]
+    lines = [words[2:] for line in block.splitlines() if (words := line.split())[0] == ".venv/bin/pip"]
+    ours = [line.split("||")[0].split()[2:] for line in script.read_text().splitlines() if ".venv/bin/pip i" in line]
+    assert lines[0] == ["torch==2.13.0"] == ours[0]
+    assert lines[1] == ["--no-deps", "compressai"] == ours[1]
+    assert set(lines[2]) <= set(ours[2]) <= {*lines[2], "bjontegaard"}  # which is of reports
+    assert not {"train", "peers"} & set(re.findall(r"\w+", lines[3][1]))
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= README_LINES
 
