@@ -22,7 +22,7 @@ from sccodec.bench import rows as bench_rows
 from sccodec.cli import main
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS
-from sccodec.report import bdrate, chosen, codec_compare, page, plot, reference, tables, words
+from sccodec.report import bdrate, chosen, codec_compare, page, plot, reference, summary, tables, words
 from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, groups, mean, shared, split
 from sccodec.report.curves import curve as curve_of
@@ -278,6 +278,109 @@ def test_csv_and_markdown() -> None:
     text = tables.as_markdown("A title", found, results, ["psnr"], "")
     assert "Means over the 2 pictures (of 3)" in text and "| jpeg | q=10 | 100 | 0.1000 | 30.50 |" in text
     assert "&lt;b>no" in text and "1 measurement failed" in text and "1 damaged" in text
+
+
+EQUAL = {"psnr": "the pictures are equal"}
+SMALL = {"ms_ssim": "the picture has a side below 161 pixels"}
+
+
+def with_odd_pictures(*codecs: str) -> list[dict[str, Any]]:
+    """Curves on a, b and c, where the first codec gives c back as it was, and b is too small for MS-SSIM."""
+    rows = [r for codec in codecs for r in curve(codec)]
+    for r in rows:
+        if r["picture"] == "b.png":
+            r |= {"ms_ssim": None, "reasons": SMALL}
+        if r["picture"] == "c.png" and r["spec"].startswith(codecs[0]):
+            r |= {"psnr": None, "reasons": EQUAL}
+    return rows
+
+
+def test_a_picture_without_a_metric_takes_it_from_no_codec() -> None:
+    lossless = [row("png", p, 9000, psnr=None, ms_ssim=None if p == "b.png" else 1.0, reasons=EQUAL | SMALL)
+                for p in PICTURES]  # fmt: skip
+    results = sorted_rows(*with_odd_pictures("jpeg", "webp"), *lossless)
+    found = groups(results)
+    text = tables.as_markdown("", found, results, ["psnr"], "jpeg")
+    assert "| jpeg | q=10 | 100 | 0.1000 | 30.50 |" in text  # PSNR of a and b: 30 and 31
+    assert "| webp | q=10 | 100 | 0.1000 | 30.50 |" in text and "| png | – | 9000 | 9.0000 | ∞ |" in text
+    assert "PSNR is over 2 of these 3 pictures; of the others: the pictures are equal." in text
+    assert "MS-SSIM is over 2 of these 3 pictures; of the others: the picture has a side below 161 pixels." in text
+    lines = {line["spec"]: line for line in csv.DictReader(io.StringIO(tables.as_csv(found)))}
+    assert (lines["webp:q=10"]["psnr"], lines["webp:q=10"]["pictures_psnr"]) == ("30.5", "2")
+    assert (lines["png"]["psnr"], lines["png"]["pictures_psnr"], lines["png"]["pictures"]) == ("", "", "3")
+    assert float(lines["webp:q=10"]["ms_ssim"]) == 0.95 and lines["webp:q=10"]["pictures_ms_ssim"] == "2"
+
+
+def test_the_terminals_table_is_over_the_same_pictures() -> None:
+    rows = sorted_rows(*with_odd_pictures("jpeg", "bpg"), row("webp:q=5", "a.png", psnr=33.0)).rows
+    specs = [f"{codec}:q={q}" for codec in ("jpeg", "bpg") for q in (10, 20, 40, 80)] + ["webp:q=5"]
+    lines = summary.lines(rows, "tiny", specs, 4)
+    assert lines[0] == "tiny: means over 3 pictures (of 4)" and max(map(len, lines[:12])) <= 80
+    assert lines[2].split() == ["codec", "setting", "n", "bpp", "PSNR", "MS-SSIM", "enc,", "s", "dec,", "s"]
+    assert lines[3].split() == ["jpeg", "q=10", "0.1000", "30.50", "0.9500", "0.100", "0.050"]
+    assert lines[11].split() == ["webp", "q=5", "1", "1.0000", "33.00", "0.9500", "0.100", "0.050"]
+    assert "PSNR: over 2 of 3 pictures; of the others: the pictures are equal" in lines
+    assert "MS-SSIM: over 2 of 3 pictures; of the others: the picture has a side below 161 pixels" in lines
+    assert sum(line.startswith("n: ") for line in lines) == 1
+    assert summary.lines([], "tiny", specs, 4) == []
+    exact = summary.lines(sorted_rows(row("png", psnr=None, reasons=EQUAL)).rows, "tiny", ["png"], 1)
+    assert exact[0] == "tiny: means over 1 picture" and exact[3].split()[:4] == ["png", "-", "1.0000", "inf"]
+
+
+def test_long_names_in_the_terminals_table_have_lines_of_their_own() -> None:
+    long = "compressai:" + "mbt2018-mean-" * 5 + "x"
+    rows = sorted_rows(*(row(f"{long},q={q}", p) for q in (10, 20) for p in PICTURES), row("jpeg:q=5")).rows
+    lines = summary.lines(rows, "tiny", [], 3)
+    assert lines.count(long) == 1 and max(len(line) for line in lines if line != long) <= 80
+    assert lines[lines.index(long) + 1].split()[0] == "q=10" and lines[lines.index(long) + 2].split()[0] == "q=20"
+
+
+@needs_bjontegaard
+def test_bjontegaard_figures_have_their_range_their_points_and_their_spread() -> None:
+    rows = [*curve("jpeg"), *curve("webp", 10 * math.log10(2))]
+    for r in rows:  # on c, webp is as good as jpeg; and one more setting of webp is beaten by others
+        if r["spec"].startswith("webp") and r["picture"] == "c.png":
+            r["psnr"] -= 10 * math.log10(2)
+    rows += [row("webp:q=90", p, 700, psnr=25.0) for p in PICTURES]
+    results = sorted_rows(*rows)
+    (group,) = groups(results)
+    compared = Comparisons(group)
+    spread = compared.spread(0, 1, "psnr")
+    assert spread is not None and (spread.n_pictures, spread.n_without) == (3, 0)
+    assert (spread.median, spread.low) == pytest.approx((-50, -50), abs=1e-3) and spread.high == pytest.approx(
+        -25, abs=1e-3
+    )
+    assert compared.table("psnr")[0][1].figures.n_dropped == (0, 1)
+    text = tables.as_markdown("", [group], results, ["psnr"], "jpeg")
+    (line,) = (line for line in text.splitlines() if line.startswith("| webp |") and "%" in line)
+    cells = [c.strip() for c in line.split("|")[1:-1]]
+    assert cells[3:] == ["33.01 to 40.03", "0.100 to 0.800", "0 + 1", "3", "-50.0 % (-50.0 to -25.0; 3)"]
+    data = page.group_data(group, "jpeg")
+    assert data["spread"]["anchor"] == 0 and data["spread"]["metrics"]["psnr"][1][3:] == [3, 0]  # type: ignore[index]
+    assert data["bd"]["psnr"][0][1]["dropped"] == [0, 1]  # type: ignore[index]
+    reference_curve = reference.parse({"name": "V", "source": "s", "points": [{"bpp": 0.1, "psnr": 34}]})
+    (group,) = groups(results, [reference_curve])
+    assert Comparisons(group).spread(0, 2, "psnr") is None  # a published mean has no pictures
+
+
+def test_codec_compare_keeps_a_metric_that_single_pictures_lack() -> None:
+    lossless = [row("png", p, 9000, psnr=None, ms_ssim=None if p == "b.png" else 1.0, reasons=EQUAL | SMALL)
+                for p in PICTURES]  # fmt: skip
+    (group,) = groups(sorted_rows(*with_odd_pictures("jpeg", "webp"), *lossless))
+    files = codec_compare.files([group], "2026-01-31T12:00:00Z")
+    values = {}
+    for name in ("jpeg.json", "webp.json", "png.json"):
+        batch = json.loads(files[name])
+        names = [next(iter(d)) for d in batch["field_descriptions"]]
+        assert {"psnr", "msssim", "ssim"} <= set(names)
+        values[name] = [dict(zip(names, line, strict=True)) for line in batch["field_values"]]
+        assert {line["original_name"] for line in values[name]} == {"a.png", "c.png"}
+        described = next(d["psnr"] for d in batch["field_descriptions"] if "psnr" in d)
+        assert ("99" in described) == (name != "webp.json")
+    assert {line["psnr"] for line in values["png.json"]} == {99}
+    assert [line["psnr"] for line in values["jpeg.json"] if line["original_name"] == "c.png"] == [99] * 4
+    (said,) = codec_compare.left_out(group)
+    assert said == "tiny: 1 of 3 pictures left out: MS-SSIM: the picture has a side below 161 pixels"
 
 
 def test_codec_compare_batches() -> None:

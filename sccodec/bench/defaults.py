@@ -13,6 +13,7 @@ from sccodec import api, bundle
 from sccodec.bench.measure import Item
 from sccodec.bench.run import Plan
 from sccodec.errors import CodecUnavailable
+from sccodec.metrics.table import METRICS
 
 USUAL = {
     "jpeg": "jpeg:q=10,25,50,80",
@@ -31,8 +32,8 @@ OTHERS = "q=10,40,70"
 LAST = ("conceptual", "avif")
 OF_THE_PICTURE = {"conceptual": ("faces", "general")}
 """Variants of which the picture decides where none is named: they are not measured a second time by their names."""
-BRIEF = ("psnr", "ssim", "ms_ssim", "lpips_alex_v0.1")
-"""The metrics: all but the slowest."""
+SLOW_SECONDS = 5.0
+"""Metrics that take longer for a megapixel are not measured where none is named."""
 
 SECONDS = {
     "jpeg": 0.04, "webp": 0.4, "jpeg2000": 0.4, "jpegxl": 0.5, "png": 0.7, "hyperprior": 1.6, "heic": 2.0, "bpg": 2.6,
@@ -40,8 +41,6 @@ SECONDS = {
 }  # fmt: skip
 """To encode and decode a megapixel once."""
 SECONDS_OF_OTHERS = 5.0
-METRIC_SECONDS = {"psnr": 0.05, "ssim": 0.3, "ms_ssim": 0.4, "lpips_alex_v0.1": 1.0, "lpips_vgg_v0.1": 8.0}
-"""To compare a megapixel."""
 SECONDS_A_PROCESS = 1.0
 TYPICAL_PIXELS = 400_000
 
@@ -68,6 +67,11 @@ def choose() -> Choice:
         else:
             texts += with_variants(found)
     return Choice(tuple(texts), tuple(left_out))
+
+
+def metrics() -> tuple[str, ...]:
+    """All but the slow ones."""
+    return tuple(key for key, metric in METRICS.items() if metric.seconds <= SLOW_SECONDS)
 
 
 def lacking(found: api.AnyCodec) -> str:
@@ -102,7 +106,7 @@ def seconds_of(item: Item, pixels: int, repeats: int) -> float:
     """About how long one measurement takes; for a picture of unknown size, as for a small photograph."""
     name = item.spec.partition(":")[0]
     coding = SECONDS.get(name, SECONDS_OF_OTHERS) * repeats
-    comparing = sum(METRIC_SECONDS.get(metric, 1.0) for metric in item.metrics)
+    comparing = sum(METRICS[metric].seconds for metric in item.metrics)
     return (coding + comparing) * (pixels or TYPICAL_PIXELS) / 1e6
 
 

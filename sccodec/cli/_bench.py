@@ -144,7 +144,7 @@ def absent(missing: Mapping[str, str], metrics: Sequence[str]) -> str:
     found: dict[str, list[str]] = {}
     for name in metrics:
         if name in missing:
-            found.setdefault(missing[name], []).append(METRICS[name].label.partition(" (")[0])
+            found.setdefault(missing[name], []).append(METRICS[name].column or METRICS[name].label)
     texts = [f"{', '.join(dict.fromkeys(labels))} is left out, it {why}" for why, labels in found.items()]
     return "; ".join(texts)
 

@@ -105,7 +105,7 @@ def wish_of(asked: Asked, options: Options, jobs: int, redo: str) -> Wish:
         if asked.qualities:
             texts = tuple(map(defaults.bare, texts))
         if not asked.metrics:
-            metrics = defaults.BRIEF
+            metrics = defaults.metrics()
     repeats = asked.repeats or (REPEATS if asked.specs else 1)
     return run.Wish(expansion.expand(texts, asked.qualities), metrics, options, repeats, jobs, redo)
 

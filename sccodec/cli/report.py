@@ -240,4 +240,6 @@ def write_batches(folder: Path, groups: Sequence[Group], *, force: bool) -> None
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         _files.write(folder / name, data, force=force)
+    for said in (said for group in groups for said in codec_compare.left_out(group)):
+        Reporter().notice(said)
     Reporter().result(f"{len(files) - 1} batches -> {folder / codec_compare.LIST_NAME}")

@@ -70,8 +70,10 @@ def check_pair(a: NDArray[Any], b: NDArray[Any]) -> None:
 def planes(a: NDArray[np.uint8], b: NDArray[np.uint8], least: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Two pictures [H, W] or [H, W, C] as [C, H, W]; raises BadInput where they differ in kind or a side is < least."""
     check_pair(a, b)
-    if a.ndim not in (2, 3) or min(a.shape[:2]) < least:
-        raise BadInput(f"cannot compare pictures of shape {a.shape}: [H, W] or [H, W, C] with sides >= {least} needed")
+    if a.ndim in (2, 3) and min(a.shape[:2]) < least:
+        raise BadInput(f"the picture has a side below {least} pixels")  # without its size: many have one reason
+    if a.ndim not in (2, 3):
+        raise BadInput(f"cannot compare pictures of shape {a.shape}: [H, W] or [H, W, C] needed")
     x, y = (picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1) for picture in (a, b))
     return x, y
 

@@ -31,6 +31,8 @@ class Metric(NamedTuple):
 
     unit, digits: as it is shown. rising: higher is better. as_decibels: it is compared as -10 log10(1 - x). brief: it
     is among the few that stand where there is little room. learned: a network in torch computes it.
+    column: what it is called over a column of a narrow table, "" where it has none there; of several of one name the
+    first that was measured has it. seconds: that two cores take for a megapixel, about.
     compare: imports what computes it, for a device. missing: why that cannot be done here, "" where it can; it imports
     no torch. foreign: its name in webmproject's codec-compare, and what that says of it.
     """
@@ -46,11 +48,19 @@ class Metric(NamedTuple):
     as_decibels: bool = False
     brief: bool = False
     learned: bool = False
+    column: str = ""
+    seconds: float = 0.4
 
     def scaled(self, value: float) -> float:
         """The value on the scale on which curves are compared; higher is better; inf for a perfect one."""
         if self.as_decibels:
             return math.inf if value >= 1 else -10 * math.log10(1 - value)
+        return value if self.rising else -value
+
+    def unscaled(self, value: float) -> float:
+        """The value of one on the scale on which curves are compared."""
+        if self.as_decibels:
+            return float(1 - 10 ** (-value / 10))
         return value if self.rising else -value
 
     @property
@@ -104,23 +114,34 @@ def lpips_missing(trunk: str) -> str:
     return ""
 
 
-def lpips_metric(trunk: str, key: str, label: str, foreign: tuple[str, str]) -> Metric:
-    needs = partial(lpips_missing, trunk)
-    return Metric(key, label, "", 4, partial(lpips, trunk), foreign, missing=needs, rising=False, learned=True)
+def lpips_metric(trunk: str, key: str, label: str, seconds: float, foreign: tuple[str, str]) -> Metric:
+    return Metric(
+        key,
+        label,
+        "",
+        4,
+        partial(lpips, trunk),
+        foreign,
+        missing=partial(lpips_missing, trunk),
+        rising=False,
+        learned=True,
+        column="LPIPS",
+        seconds=seconds,
+    )
 
 
 METRICS: Mapping[str, Metric] = {
     m.key: m
     for m in (
-        Metric("psnr", "PSNR", "dB", 2, psnr, brief=True,
+        Metric("psnr", "PSNR", "dB", 2, psnr, brief=True, column="PSNR", seconds=0.05,
                foreign=("psnr", "Peak signal-to-noise ratio over all RGB samples, in dB")),
         Metric("ssim", "SSIM", "", 4, ssim, as_decibels=True,
                foreign=("ssim", "Structural similarity")),
-        Metric("ms_ssim", "MS-SSIM", "", 4, ms_ssim, as_decibels=True, brief=True,
+        Metric("ms_ssim", "MS-SSIM", "", 4, ms_ssim, as_decibels=True, brief=True, column="MS-SSIM",
                foreign=("msssim", "Multi-scale structural similarity")),
-        lpips_metric("alex", "lpips_alex_v0.1", "LPIPS (AlexNet)",
+        lpips_metric("alex", "lpips_alex_v0.1", "LPIPS (AlexNet)", 1.0,
                      ("lpips", "Learned perceptual image patch similarity, v0.1, AlexNet")),
-        lpips_metric("vgg", "lpips_vgg_v0.1", "LPIPS (VGG)",
+        lpips_metric("vgg", "lpips_vgg_v0.1", "LPIPS (VGG)", 8.0,
                      ("lpips_vgg", "Learned perceptual image patch similarity, v0.1, VGG16")),
     )
 }  # fmt: skip

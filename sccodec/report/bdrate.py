@@ -11,10 +11,14 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
+from typing import cast
 
 from sccodec.errors import CodecUnavailable
 
 INSTALL = 'pip install "sccodec[report]"'
+
+PCHIP = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
 
 Curve = Sequence[tuple[float, float]]
 """Pairs of rate (bits per pixel, above 0) and quality (higher is better)."""
@@ -25,7 +29,8 @@ class Figures:
     """rate_percent: how much more rate the tested curve takes (negative: less) at qualities from low to high.
 
     gain: how much more quality it has at rates from rate_low to rate_high. Each is None where the curves have no
-    such range in common, and `reason` says why where both are. n_points: of anchor and tested curve, as used.
+    such range in common, and `reason` says why where both are. n_points: of anchor and tested curve, as used;
+    n_dropped: how many more they had, which another point beats or which are not finite.
     """
 
     rate_percent: float | None = None
@@ -35,6 +40,7 @@ class Figures:
     rate_low: float | None = None
     rate_high: float | None = None
     n_points: tuple[int, int] = (0, 0)
+    n_dropped: tuple[int, int] = (0, 0)
     reason: str = ""
 
 
@@ -45,23 +51,14 @@ def available() -> bool:
 
 def compare(anchor: Curve, tested: Curve) -> Figures:
     """The figures of a curve against an anchor; raises CodecUnavailable without the package."""
-    if not available():
-        raise CodecUnavailable(f"Bjontegaard figures need the package bjontegaard: {INSTALL}")
-    import bjontegaard
-
     a, t = rising(anchor), rising(tested)
-    n_points = len(a), len(t)
+    n_points, n_dropped = (len(a), len(t)), (len(anchor) - len(a), len(tested) - len(t))
     if min(n_points) < 2:
-        return Figures(n_points=n_points, reason="a curve needs two points that rise")
-    (a_rate, a_quality), (t_rate, t_quality) = zip(*a, strict=True), zip(*t, strict=True)
-    low, high = max(a_quality[0], t_quality[0]), min(a_quality[-1], t_quality[-1])
-    rate_low, rate_high = max(a_rate[0], t_rate[0]), min(a_rate[-1], t_rate[-1])
-    arguments = (a_rate, a_quality, t_rate, t_quality)
-    percent = gain = None
-    if low < high:
-        percent = float(bjontegaard.bd_rate(*arguments, method="pchip", require_matching_points=False, min_overlap=0))
-    if rate_low < rate_high:
-        gain = float(bjontegaard.bd_psnr(*arguments, method="pchip", require_matching_points=False, min_overlap=0))
+        return Figures(n_points=n_points, n_dropped=n_dropped, reason="a curve needs two points that rise")
+    rate_low, rate_high = max(a[0][0], t[0][0]), min(a[-1][0], t[-1][0])
+    low, high = max(a[0][1], t[0][1]), min(a[-1][1], t[-1][1])
+    percent = rate_percent(a, t)
+    gain = float(package().bd_psnr(*columns(a, t), **PCHIP)) if rate_low < rate_high else None
     return Figures(
         rate_percent=percent,
         low=None if percent is None else low,
@@ -70,8 +67,31 @@ def compare(anchor: Curve, tested: Curve) -> Figures:
         rate_low=None if gain is None else rate_low,
         rate_high=None if gain is None else rate_high,
         n_points=n_points,
+        n_dropped=n_dropped,
         reason="the curves share no range" if percent is None and gain is None else "",
     )
+
+
+def rate_percent(anchor: Curve, tested: Curve) -> float | None:
+    """The rate alone, of any two curves; None where they share no range. Raises CodecUnavailable."""
+    a, t = rising(anchor), rising(tested)
+    if min(len(a), len(t)) < 2 or max(a[0][1], t[0][1]) >= min(a[-1][1], t[-1][1]):
+        return None
+    return float(package().bd_rate(*columns(a, t), **PCHIP))
+
+
+def columns(*curves: Curve) -> list[tuple[float, ...]]:
+    """Rates and qualities of each curve."""
+    return [tuple(point[i] for point in curve) for curve in curves for i in (0, 1)]
+
+
+def package() -> ModuleType:
+    """bjontegaard; raises CodecUnavailable."""
+    if not available():
+        raise CodecUnavailable(f"Bjontegaard figures need the package bjontegaard: {INSTALL}")
+    import bjontegaard
+
+    return cast(ModuleType, bjontegaard)
 
 
 def rising(curve: Curve) -> list[tuple[float, float]]:

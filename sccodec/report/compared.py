@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import quantiles
 
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS
@@ -21,6 +22,21 @@ class Cell:
 
     figures: Figures
     n_pictures: int | None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The rate of a codec against an anchor picture by picture, in percent, as Figures.rate_percent.
+
+    median, and the quartiles low and high; n_pictures: of these; n_without: pictures of both codecs whose curves share
+    no range.
+    """
+
+    median: float
+    low: float
+    high: float
+    n_pictures: int
+    n_without: int
 
 
 class Comparisons:
@@ -51,6 +67,23 @@ class Comparisons:
             return Cell(Figures(reason="no picture in common"), 0)
         figures = bdrate.compare(*(self.curve(i, metric, pictures) for i in (anchor, tested)))
         return Cell(figures, len(pictures) if own else None)
+
+    def spread(self, anchor: int, tested: int, metric: str) -> Spread | None:
+        """How the rate against the anchor differs from picture to picture; None for published curves, and for none."""
+        pair = [self.members[anchor], self.members[tested]]
+        own = [member for member in pair if isinstance(member, Series)]
+        if len(own) < 2:
+            return None
+        rates = []
+        pictures = shared(own, metric)
+        for picture in sorted(pictures):
+            a, t = (self.curve(i, metric, frozenset({picture})) for i in (anchor, tested))
+            rates.append(bdrate.rate_percent(a, t))
+        found = [rate for rate in rates if rate is not None]
+        if not found:
+            return None
+        low, median, high = quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
+        return Spread(median, low, high, len(found), len(pictures) - len(found))
 
     def curve(self, index: int, metric: str, pictures: frozenset[str]) -> list[tuple[float, float]]:
         """Rate and quality, on the scale on which curves are compared."""

@@ -217,16 +217,31 @@ def reasons(points: Sequence[Point], metric: str) -> list[str]:
     return sorted({row.reasons.get(metric, "not measured") for row in rows})
 
 
-def mean(point: Point, pictures: frozenset[str]) -> Mean:
-    """Means over exactly these pictures, which the point has; a figure that one of them lacks is left out."""
+def covered(series: Sequence[Series], pictures: frozenset[str]) -> dict[str, frozenset[str]]:
+    """By metric, those of the pictures that have it at every setting of every codec that has it at all."""
+    measured = (key for key in METRICS if any(one.measured(key) for one in series))
+    return {key: shared(series, key) & pictures for key in measured}
+
+
+def mean(point: Point, pictures: frozenset[str], having: Mapping[str, frozenset[str]] | None = None) -> Mean:
+    """Means over exactly these pictures, which the point has.
+
+    having: as covered() gives it: a metric's mean is over its pictures, so that one that lacks it takes it from none.
+    Any other figure that a picture lacks is left out.
+    """
+    over = having or {}
     rows = [point.rows[key] for key in sorted(pictures)]
-    keys = set.intersection(*(set(r.figures) for r in rows))
+    figures = {}
+    for key in sorted({key for row in rows for key in row.figures}):
+        counted = [point.rows[picture] for picture in sorted(over[key])] if key in over else rows
+        if counted and all(key in row.figures for row in counted):
+            figures[key] = statistics.fmean(row.figures[key] for row in counted)
     return Mean(
         point.spec,
         len(rows),
         statistics.fmean(r.bpp for r in rows),
         statistics.fmean(r.file_bytes for r in rows),
-        {key: statistics.fmean(r.figures[key] for r in rows) for key in sorted(keys)},
+        figures,
     )
 
 

@@ -79,20 +79,36 @@ def group_data(group: Group, anchor: str) -> dict[str, object]:
     series = [series_data(s, i, places) for i, s in enumerate(group.series)]
     series += [reference_data(r, len(series) + i) for i, r in enumerate(group.references)]
     compared = Comparisons(group)
+    start = compared.anchor(anchor)
     bd = {m: compared.table(m) for m in group.metrics} if bdrate.available() else {}
     return {
         "dataset": group.dataset,
         "metrics": group.metrics,
         "pictures": [{"name": r.picture, "width": r.width, "height": r.height} for r in group.pictures.values()],
         "series": series,
-        "anchor": compared.anchor(anchor),
+        "anchor": start,
         "bd": {
             metric: {a: {t: rounded(cell) for t, cell in row.items()} for a, row in table.items()}
             for metric, table in bd.items()
         },
+        "spread": spreads(compared, start, list(bd)),
         "failures": [[f.spec, f.picture, f.error] for f in group.failures],
         "absent": absent(group),
     }
+
+
+def spreads(compared: Comparisons, anchor: int, metrics: Sequence[str]) -> dict[str, object]:
+    """metric -> tested -> what the rate is picture by picture, against the anchor that the page starts with alone.
+
+    Against every other it would take as long as all the rest of the page, or many times that.
+    """
+    found: dict[str, object] = {}
+    for metric in metrics:
+        of = {t: compared.spread(anchor, t, metric) for t in range(len(compared.members)) if t != anchor}
+        found[metric] = {
+            t: [short(s.median), short(s.low), short(s.high), s.n_pictures, s.n_without] for t, s in of.items() if s
+        }
+    return {"anchor": anchor, "metrics": found}
 
 
 def rounded(cell: Cell) -> dict[str, object]:
@@ -106,6 +122,7 @@ def rounded(cell: Cell) -> dict[str, object]:
         "from": short(found.rate_low),
         "to": short(found.rate_high),
         "pictures": cell.n_pictures,
+        "dropped": list(found.n_dropped),
         "reason": found.reason,
     }
 

@@ -18,8 +18,6 @@ from sccodec.report.results import Results, Row
 from sccodec.report.words import counted
 
 WIDTH = 80
-SHOWN = (("psnr",), ("ms_ssim",), ("lpips_alex_v0.1", "lpips_vgg_v0.1"))
-"""Metrics that have a column, each the first of some that was measured."""
 TIMES = {"encode_seconds": "enc, s", "decode_seconds": "dec, s"}
 ANCHOR = "bpg"
 NONE, EXACT = "-", "inf"
@@ -37,11 +35,11 @@ def lines(rows: Sequence[Row], dataset: str, specs: Sequence[str], n_pictures: i
     most = max((frozenset(point.rows) for point in points), key=len)
     complete = [replace(s, points=[p for p in s.points if most <= set(p.rows)]) for s in group.series]
     whole = replace(group, series=[s for s in complete if s.points])
-    keys = [key for some in SHOWN if (key := first_measured(some, points))]
+    keys = columns(points)
     having = {key: shared(whole.series, key) & most for key in keys}
     is_partial = [not most <= set(point.rows) for point in points]
     head = ["codec", "setting", *(["n"] if any(is_partial) else []), "bpp"]
-    head += [short_label(key) for key in keys] + list(TIMES.values())
+    head += [METRICS[key].column for key in keys] + list(TIMES.values())
     body = []
     for series in group.series:
         for point in series.points:
@@ -54,7 +52,7 @@ def lines(rows: Sequence[Row], dataset: str, specs: Sequence[str], n_pictures: i
     found += aligned(head, body, n_texts=2)
     notes = partly(having, most, points)
     if any(is_partial):
-        notes.append("n: measured on so many pictures only; such a line does not compare with the others")
+        notes.append("n: measured on so many pictures only, not to be compared with the other lines")
     return [*found, *([""] if notes else []), *notes, *gains(whole)]
 
 
@@ -67,14 +65,13 @@ def group_of(rows: Sequence[Row], dataset: str, specs: Sequence[str]) -> Group |
     return found[0] if found else None
 
 
-def first_measured(keys: Sequence[str], points: Sequence[Point]) -> str:
-    """Of several metrics the first that a point has, or has exactly; "" for none."""
-    return next((k for k in keys if any(p.having(k) or is_exact(p, k) for p in points)), "")
-
-
-def short_label(key: str) -> str:
-    """The metric's name without its variant: there is little room."""
-    return METRICS[key].label.partition(" (")[0]
+def columns(points: Sequence[Point]) -> list[str]:
+    """The metrics that have a column: of each name there the first that a point has, or has exactly."""
+    found: dict[str, str] = {}
+    for key, metric in METRICS.items():
+        if metric.column and any(point.having(key) or is_exact(point, key) for point in points):
+            found.setdefault(metric.column, key)
+    return list(found.values())
 
 
 def cells(point: Point, keys: Sequence[str], most: frozenset[str], having: Mapping[str, frozenset[str]]) -> list[str]:
@@ -97,7 +94,7 @@ def partly(having: Mapping[str, frozenset[str]], most: frozenset[str], points: S
     for key, pictures in having.items():
         if pictures < most:
             why = plain("; ".join(reasons(points, key)) or "not measured")
-            found.append(f"{short_label(key)}: over {len(pictures)} of {len(most)} pictures; of the others: {why}")
+            found.append(f"{METRICS[key].column}: over {len(pictures)} of {len(most)} pictures; of the others: {why}")
     return found
 
 
@@ -111,7 +108,8 @@ def gains(group: Group) -> list[str]:
         return ["", f"Rates at equal quality against {ANCHOR} need the extra report: {bdrate.INSTALL}"]
     compared = Comparisons(group)
     anchor = compared.anchor(ANCHOR)
-    metrics = [key for keys in SHOWN for key in keys if key in group.metrics]
+    points = [point for series in group.series for point in series.points]
+    metrics = [key for key in columns(points) if key in group.metrics]
     tables = {key: compared.table(key).get(anchor, {}) for key in metrics}
     body = []
     for index, member in enumerate(compared.members):
@@ -121,7 +119,7 @@ def gains(group: Group) -> list[str]:
     if not body:
         return []
     name = plain(compared.members[anchor].name)
-    head = ["codec", *(short_label(key) for key in metrics)]
+    head = ["codec", *(METRICS[key].column for key in metrics)]
     return ["", f"rate at equal quality, against {name} (Bjontegaard):", "", *aligned(head, body, n_texts=1)]
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate
-from sccodec.report.compared import Comparisons
-from sccodec.report.curves import Group, mean, shared, split
+from sccodec.report.compared import Cell, Comparisons, Spread
+from sccodec.report.curves import Group, covered, is_exact, mean, reasons, shared, split
 from sccodec.report.results import COSTS, Results
 from sccodec.report.words import counted
 
@@ -19,30 +19,33 @@ COLUMNS = ("dataset", "codec", "setting", "spec", "tag", "encoder", "published",
 def as_csv(groups: Sequence[Group]) -> str:
     """A line a setting of a codec: means over the pictures that all codecs of the data set have at all settings.
 
-    Where they have none in common, a line is over its codec's own shared pictures; `pictures` says how many.
+    Where they have none in common, a line is over its codec's own shared pictures; `pictures` says how many. A metric
+    is over those of them that have it at every setting, and `pictures_psnr` and so on say how many those are.
     Published points have their own means, an empty number of pictures, and yes under `published`.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, *METRICS, *COSTS])
+    writer.writerow([*COLUMNS, *METRICS, *COSTS, *(f"pictures_{key}" for key in METRICS)])
     for group in groups:
         common = shared(group.series)
         for series in group.series:
             pictures = common or shared([series])
+            having = covered(group.series if common else [series], pictures)
             for point in series.points if pictures else ():
-                m = mean(point, pictures)
+                m = mean(point, pictures, having)
+                counts = [len(having[key]) if key in m.figures else "" for key in METRICS]
                 setting = split(point.spec)[1]
                 tag = point.rows[next(iter(pictures))].tag
                 line = [group.dataset, series.name, setting, point.spec, tag, series.encoder, "no", m.n_pictures]
                 figures = [m.figures.get(key) for key in (*METRICS, *COSTS)]
                 writer.writerow(
-                    [safe(v) for v in (*line, f"{m.file_bytes:.1f}", f"{m.bpp:.6f}")] + [*map(plain, figures)]
+                    [safe(v) for v in (*line, f"{m.file_bytes:.1f}", f"{m.bpp:.6f}")] + [*map(plain, figures)] + counts
                 )
         for reference in group.references:
             for p in reference.points:
                 line = [group.dataset, reference.name, "", "", "", reference.source, "yes", "", "", f"{p['bpp']:.6f}"]
                 figures = [p.get(key) for key in (*METRICS, *COSTS)]
-                writer.writerow([safe(v) for v in line] + [*map(plain, figures)])
+                writer.writerow([safe(v) for v in line] + [*map(plain, figures)] + [""] * len(METRICS))
     return buffer.getvalue()
 
 
@@ -69,9 +72,10 @@ def means(group: Group) -> list[str]:
     rows = []
     for series in group.series:
         pictures = common or shared([series])
+        having = covered(group.series if common else [series], pictures)
         for point in series.points if pictures else ():
-            m = mean(point, pictures)
-            figures = [METRICS[k].number(m.figures.get(k)) for k in group.metrics]
+            m = mean(point, pictures, having)
+            figures = ["∞" if is_exact(point, k) else METRICS[k].number(m.figures.get(k)) for k in group.metrics]
             times = [fixed(m.figures.get(k), 3) for k in ("encode_seconds", "decode_seconds")]
             own = "" if common else f" ({counted(m.n_pictures, 'picture')})"
             setting = split(point.spec)[1] or "–"
@@ -84,7 +88,18 @@ def means(group: Group) -> list[str]:
         said = (
             "No picture has all settings of all codecs: each codec is over its own pictures, and they do not compare."
         )
-    return [said, table(head, rows, n_texts=2)]
+    return [said, table(head, rows, n_texts=2), *partly(group, common)]
+
+
+def partly(group: Group, common: frozenset[str]) -> list[str]:
+    """A sentence for each metric that some of the pictures in common lack, with the reasons that their rows give."""
+    points = [point for series in group.series for point in series.points]
+    return [
+        f"{METRICS[key].label} is over {len(pictures)} of these {counted(len(common), 'picture')}; "
+        f"of the others: {cell('; '.join(reasons(points, key)))}."
+        for key, pictures in covered(group.series, common).items()
+        if pictures < common
+    ]
 
 
 def gains(group: Group, metric: str, anchor: str) -> list[str]:
@@ -96,21 +111,42 @@ def gains(group: Group, metric: str, anchor: str) -> list[str]:
     place = compared.anchor(anchor)
     rows = []
     for index, found in compared.table(metric).get(place, {}).items():
-        f = found.figures
-        rate = f.reason or "–" if f.rate_percent is None else f"{f.rate_percent:+.1f} %"
-        gain = "–" if f.gain is None else f"{f.gain:+.3f}"
-        n = "published" if found.n_pictures is None else str(found.n_pictures)
-        member = compared.members[index]
-        rows.append(
-            (f.rate_percent, [member.name + (" (published)" if index >= len(group.series) else ""), rate, gain, n])
-        )
+        name = compared.members[index].name + (" (published)" if index >= len(group.series) else "")
+        line = [name, *gain_cells(found, metric), spread_cell(compared.spread(place, index, metric))]
+        rows.append((found.figures.rate_percent, line))
     if not rows:
         return []
     rows.sort(key=lambda row: (row[0] is None, row[0] or 0))
     unit = "dB" if METRICS[metric].as_decibels or METRICS[metric].unit else "less of it"
-    head = ["codec", f"rate at equal {label}", f"gain at equal rate, {unit}", "pictures"]
-    said = f"Against {cell(compared.members[place].name)}, over the range and the pictures that both have."
+    head = ["codec", f"rate at equal {label}", f"gain at equal rate, {unit}", f"over {label}", "over bpp"]
+    head += ["points left out", "pictures", "picture by picture"]
+    said = (
+        f"Against {cell(compared.members[place].name)}, over the range and the pictures that both have. Points that "
+        "another point of their curve beats are left out: so many of the anchor's, and of the codec's. Picture by "
+        "picture: the median of the rates, their quartiles, and of how many pictures."
+    )
     return [f"### Bjontegaard figures, {label}", said, table(head, [row for _, row in rows], n_texts=1)]
+
+
+def gain_cells(found: Cell, metric: str) -> list[str]:
+    """Rate, gain, their ranges, points left out, pictures."""
+    f, shown = found.figures, METRICS[metric]
+    low, high = (f.low, f.high) if shown.rising else (f.high, f.low)
+    return [
+        f.reason or "–" if f.rate_percent is None else f"{f.rate_percent:+.1f} %",
+        "–" if f.gain is None else f"{f.gain:+.3f}",
+        "–" if low is None or high is None else " to ".join(shown.number(shown.unscaled(v)) for v in (low, high)),
+        "–" if f.rate_low is None or f.rate_high is None else f"{f.rate_low:.3f} to {f.rate_high:.3f}",
+        " + ".join(map(str, f.n_dropped)),
+        "published" if found.n_pictures is None else str(found.n_pictures),
+    ]
+
+
+def spread_cell(spread: Spread | None) -> str:
+    if spread is None:
+        return "–"
+    of = f"{spread.n_pictures}" + (f" of {spread.n_pictures + spread.n_without}" if spread.n_without else "")
+    return f"{spread.median:+.1f} % ({spread.low:+.1f} to {spread.high:+.1f}; {of})"
 
 
 def failures(group: Group) -> list[str]:

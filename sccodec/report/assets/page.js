@@ -137,11 +137,17 @@ function renderGains(part) {
   const cells = (figures[state.metric] || {})[anchor.index] || {};
   const unscaled = (v) => format(metric.decibels ? 1 - 10 ** (-v / 10) : metric.rising ? v : -v, metric.digits);
   const gainDigits = metric.decibels || metric.unit ? 2 : 4;
+  const each = group().spread.anchor === anchor.index ? group().spread.metrics[state.metric] || {} : {};
+  const spread = (s) => {
+    if (!each[s.index]) return "–";
+    const [median, low, high, n, without] = each[s.index];
+    return `${signed(median, 1)} % (${signed(low, 1)} to ${signed(high, 1)}; ${n}${without ? ` of ${n + without}` : ""})`;
+  };
   const rows = shownSeries().map((s) => {
-    if (s === anchor) return { rate: 0, cells: [named(s), "anchor", "–", "–", "–", "–"] };
+    if (s === anchor) return { rate: 0, cells: [named(s), "anchor", "–", "–", "–", "–", "–", "–"] };
     const c = cells[s.index];
     if (!c || (c.rate === null && c.gain === null))
-      return { rate: Infinity, cells: [named(s), "–", "–", { text: (c && c.reason) || "not measured", class: "text" }, "–", c && c.pictures ? c.pictures : "–"] };
+      return { rate: Infinity, cells: [named(s), "–", "–", { text: (c && c.reason) || "not measured", class: "text" }, "–", "–", c && c.pictures ? c.pictures : "–", "–"] };
     const colour = (v, good) => (Math.abs(v) < 0.005 ? "" : v < 0 === good ? "good" : "bad");
     const low = metric.rising ? c.low : c.high, high = metric.rising ? c.high : c.low;
     return { rate: c.rate ?? 1e9, cells: [named(s),
@@ -149,15 +155,16 @@ function renderGains(part) {
       c.gain === null ? "–" : { text: signed(c.gain, gainDigits), class: colour(c.gain, false) },
       c.low === null ? "–" : `${unscaled(low)} to ${unscaled(high)}`,
       c.from === null ? "–" : `${c.from.toFixed(3)} to ${c.to.toFixed(3)}`,
-      c.pictures === null ? "published" : c.pictures] };
+      c.dropped.join(" + "), c.pictures === null ? "published" : c.pictures, spread(s)] };
   }).sort((a, b) => a.rate - b.rate);
   const unit = metric.decibels || metric.unit ? ", dB" : "";
   part.gains.replaceChildren(
     html("div", { class: "controls" }, choice("anchor", series.map((s) => [s.index, s.name + (s.published ? " (published)" : "")]), state.anchor, (v) => { state.anchor = Number(v); render(); })),
-    table(["codec", "rate at equal " + metric.label, `gain at equal rate${unit}`, `over ${metric.label}`, "over bpp", "pictures"], rows.map((r) => r.cells)),
+    table(["codec", "rate at equal " + metric.label, `gain at equal rate${unit}`, `over ${metric.label}`, "over bpp", "points left out", "pictures", "picture by picture"], rows.map((r) => r.cells)),
     html("p", { class: "note" }, "Against the anchor, over the range that both curves cover, by PCHIP through mean curves (logarithmic rate",
       metric.decibels ? `; ${metric.label} as −10 log₁₀(1 − x)` : "", "). Each row is over the pictures that its codec and the anchor share at all their settings; ",
-      "points that another point of the same curve beats are left out. Negative rates and positive gains are better than the anchor."));
+      "points that another point of the same curve beats are left out, so many of the anchor's and of the codec's. Picture by picture: ",
+      "the median of the rates, their quartiles, and of how many pictures, against the anchor that the page starts with. Negative rates and positive gains are better than the anchor."));
 }
 
 function renderCosts(part) {
