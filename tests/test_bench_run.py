@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+import sccodec
 from sccodec.bench import rows
 from sccodec.cli import main
 
@@ -76,6 +78,71 @@ def test_a_run_a_rerun_and_a_wider_run(folder: Path, capfd: pytest.CaptureFixtur
     code, out, err = bench(capfd, "-m", "jpeg:q=10,50", *CHEAP)
     assert code == 0 and [row["spec"] for row in held()[9:]] == ["jpeg:q=50"] * 3
     assert [line.split()[1] for line in out.splitlines()[3:5]] == ["q=10", "q=50"]  # what this run was asked for
+
+
+def test_files_are_kept_and_found_again(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    kept = folder / "kept"
+    first = (folder / "set" / "0.png").read_bytes()
+    for name in ("A.png", "a b.png", "a_b.png", "sub/a_b.png"):  # of one name on some systems, or once made safe
+        path = folder / "set" / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((20, 20, 3), len(list(path.parent.iterdir())) * 9, np.uint8)).save(path)
+    (folder / "set" / "a.png").write_bytes(first + b"x")  # equal to no other file
+    specs = ("-m", "jpeg:q=10,90", "-m", "jpeg:chroma=444,q=10", "-m", "png", *CHEAP)
+    assert bench(capfd, *specs)[0] == 0 and len(held()) == 8 * 4
+    code, _, err = bench(capfd, *specs, "--keep", "kept")  # rows are there, and their files are not
+    assert code == 0, err
+    rows_now = held()
+    assert len(rows_now) == 2 * 8 * 4
+    files = sorted(path for path in kept.rglob("*") if path.is_file())
+    assert len(files) == 2 * 8 * 4 and len({str(path).lower() for path in files}) == len(files)
+    assert all(re.fullmatch(r"[\w.,=+-]+", part) for path in files for part in path.relative_to(folder).parts)
+    for row in rows_now[32:]:
+        (place,) = kept.glob(f"set/*-{row['sha256'][:8]}")
+        name = row["spec"].replace(":", ",")
+        data = (place / f"{name}{'.png' if row['spec'] == 'png' else '.jpg'}").read_bytes()
+        assert len(data) == row["file_bytes"]
+        decoded = np.asarray(Image.open(place / f"{name}.decoded.png"))
+        assert np.array_equal(decoded, sccodec.decode(data))
+    assert bench(capfd, *specs, "--keep", "kept")[0] == 0 and len(held()) == 64  # all of it is there
+    files[0].unlink()
+    before = {path: path.stat().st_mtime_ns for path in files[1:]}
+    assert bench(capfd, *specs, "--keep", "kept")[0] == 0 and len(held()) == 65 and files[0].exists()
+    others = [path for path in before if path.parent != files[0].parent]
+    assert all(path.stat().st_mtime_ns == before[path] for path in others)
+    assert bench(capfd, *specs, "--keep", "rows.jsonl")[0] == 2  # a file is no folder
+
+
+def test_what_cannot_be_kept_is_a_failed_row(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "kept").mkdir()
+    (folder / "kept" / "set").write_text("in the way")
+    code, _, err = bench(capfd, "-m", "png", *CHEAP, "--keep", "kept")
+    assert code == 1 and "3 of 3 rows failed" in err and (folder / "kept" / "set").read_text() == "in the way"
+
+
+def test_stale_rows_are_said_and_measured_again(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    bench(capfd, "-m", "png", *CHEAP)
+    lines = [row | {"encoder": "Pillow 1.0"} for row in held()]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    code, _, err = bench(capfd, "-m", "png", *CHEAP)
+    assert code == 0 and len(held()) == 3 and "3 of them are of another encoder or package version; --redo stale" in err
+    code, _, err = bench(capfd, "-m", "png", "--redo", "stale", *CHEAP)
+    assert code == 0 and len(held()) == 6 and "another encoder" not in err
+    code, _, err = bench(capfd, "-m", "png", *CHEAP)
+    assert code == 0 and len(held()) == 6 and "another encoder" not in err
+
+
+def test_sets_of_one_name_are_told_apart(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    bench(capfd, "-m", "png", *CHEAP)
+    (folder / "else").mkdir()
+    (folder / "set").rename(folder / "else" / "set")
+    for i in range(3):
+        Image.fromarray(np.full((30, 30, 3), i, np.uint8)).save(folder / "else" / "set" / f"{i}.png")
+    code, out, err = bench(capfd, "--dataset", "else/set", "-m", "png", *CHEAP)
+    assert code == 0 and "3 rows there are of pictures that have changed since, or of another set named 'set'" in err
+    assert out.startswith("set: means over 3 pictures\n")
+    code, out, err = bench(capfd, "--dataset", "else/set", "--name", "other", "-m", "png", *CHEAP)
+    assert code == 0 and "named" not in err and out.startswith("other: means over 3 pictures\n")
 
 
 @pytest.mark.parametrize(

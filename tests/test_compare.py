@@ -83,5 +83,8 @@ def test_refusals(face: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "no codec is named" in run(capfd, "compare", face, "-m", "nonsense")[2]
     assert "no such file" in run(capfd, "compare", "absent.png", "-m", "fake", "--target-bpp", "1")[2]
     assert run(capfd, "compare", face, "-m", "fake", "--target-bpp", "1", "--target-bytes", "3")[0] == 2
+    for option in ("--target-bpp", "--megabytes"):
+        code, _, err = run(capfd, "compare", face, "-m", "fake", option, "nan")
+        assert code == 2 and "not a finite number" in err
     assert "is an input" in run(capfd, "compare", face, "-m", "fake", "-o", face, "-f")[2]
     assert sorted(p.name for p in Path().iterdir()) == ["face.png"]

@@ -416,6 +416,82 @@ def test_references_are_checked(tmp_path: Path, content: str, why: str) -> None:
         reference.read([path])
 
 
+def test_results_of_compressai_are_published_curves() -> None:
+    said: list[str] = []
+    found = reference.parse(
+        {
+            "name": "elic",
+            "description": "official",
+            "meta": {"source": "paper", "dataset": "kodak", "colour": "red"},
+            "extra": 1,
+            "results": {"psnr-rgb": [33.0, 30.0], "ms-ssim-rgb": [0.98, None], "bpp": [0.4, 0.2],
+                        "encoding_time": [1.0, 2.0], "psnr-y": [1, 2], "psnr": [31, 32]},
+        },
+        said.append,
+    )  # fmt: skip
+    assert (found.name, found.source, found.dataset) == ("elic", "official, paper", "kodak")
+    assert found.points == [
+        {"bpp": 0.2, "psnr": 30.0, "encode_seconds": 2.0},
+        {"bpp": 0.4, "psnr": 33.0, "ms_ssim": 0.98, "encode_seconds": 1.0},
+    ]
+    (line,) = said  # nothing is dropped in silence
+    assert line == "elic: not read: extra, meta.colour, results.psnr-y, results.psnr"
+    one = reference.parse({"name": "x", "results": {"bpp": 0.5, "psnr": 30}})
+    assert one.points == [{"bpp": 0.5, "psnr": 30.0}] and one.source and one.dataset == ""
+    decibels = reference.parse({"name": "x", "results": {"bpp": [1], "psnr": [30], "ms-ssim": [14.2]}}, said.append)
+    assert decibels.points == [{"bpp": 1.0, "psnr": 30.0}] and "MS-SSIM" in said[-1] and "above 1" in said[-1]
+    ours = {"name": "v", "source": "s", "note": "x", "points": [{"bpp": 1, "psnr": 30, "psnr-yuv": 31}]}
+    reference.parse(ours, said.append)
+    assert said[-1] == "v: not read: note, psnr-yuv"
+
+
+@pytest.mark.parametrize(
+    ("results", "why"),
+    [
+        ([1], "no object of lists"),
+        ({"bpp": [0.1, 0.2], "psnr": [30]}, "equal length"),
+        ({"psnr": [30]}, "needs bpp"),
+        ({"bpp": [0.1], "psnr": ["30"]}, 'results.psnr holds "30"'),
+        ({"bpp": [None], "psnr": [30]}, "bpp above 0"),
+        ({"bpp": [], "psnr": []}, "has no points"),
+        ({"bpp": [0.1], "psnr-y": [30]}, "one of"),
+    ],
+)
+def test_results_that_cannot_be_read_are_refused(results: object, why: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(why)):
+        reference.parse({"name": "x", "results": results})
+
+
+def test_export_as_results_of_compressai(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lossless = [row("png", p, 9000, psnr=None, reasons=EQUAL) for p in PICTURES]
+    write(here / "rows.jsonl", [*curve("jpeg", encoder="Pillow 12"), *curve("=odd/../name|"), *lossless])
+    code, out, err = run(capfd, "report", "rows.jsonl", "--export", "compressai")
+    assert code == 0, err
+    folder = here / "rows-compressai"
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 3 and {"jpeg.json", "png.json"} < set(names) and "3 files" in out
+    held = json.loads((folder / "jpeg.json").read_text())
+    assert list(held) == ["name", "description", "meta", "results"]
+    assert "Pillow 12" in held["description"] and "mean of 3 pictures of tiny" in held["description"]
+    results = held["results"]
+    assert results["bpp"] == pytest.approx([0.1, 0.2, 0.4, 0.8]) and results["psnr-rgb"][0] == pytest.approx(31)
+    assert {len(values) for values in results.values()} == {4} and results["encoding_time"] == pytest.approx([0.1] * 4)
+    assert {"ms-ssim-rgb", "decoding_time"} <= set(results) and held["meta"]["settings"][0] == "q=10"
+    assert "psnr-rgb" not in json.loads((folder / "png.json").read_text())["results"]
+    said: list[str] = []
+    (again,) = reference.read([folder / "jpeg.json"], said.append)
+    assert said == [] and again.dataset == "tiny" and [p["bpp"] for p in again.points] == results["bpp"]
+    code, _, err = run(capfd, "report", "rows.jsonl", "-o", "x.csv", "--reference", folder / "jpeg.json")
+    assert code == 0 and sum(",yes," in line for line in Path("x.csv").read_text().splitlines()) == 4
+    assert "exists" in run(capfd, "report", "rows.jsonl", "--export", "compressai")[2]
+
+
+@pytest.mark.parametrize("option", ["--target-bpp", "--image-megabytes"])
+def test_options_are_finite_numbers(here: Path, capfd: pytest.CaptureFixture[str], option: str) -> None:
+    code, _, err = run(capfd, "report", "rows.jsonl", "--images", "set", option, "nan")
+    assert code == 2 and "not a finite number" in err
+
+
 def test_a_reference_that_goes_with_no_row_is_said(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     published = [{"name": n, "source": "s", "dataset": n, "points": [{"bpp": 1, "psnr": 30}]} for n in ("tiny", "Tiny")]
     (here / "points.json").write_text(json.dumps(published))

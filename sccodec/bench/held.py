@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from sccodec import __version__, api
 from sccodec.bench import rows
 from sccodec.bench.entries import Dataset, Entry
+from sccodec.bench.keep import files
 from sccodec.bench.measure import Item
 from sccodec.bench.rows import Row
 from sccodec.errors import SccodecError
@@ -26,19 +28,22 @@ REDO = ("stale", "all")
 class Held:
     """The rows of one data set. redo: one of REDO, or "" for nothing.
 
+    keep: a folder that is to have the files of every measurement: one whose files are not there is not done.
     skipped: how many measurements were found done; stale: how many of those have none but stale rows.
     """
 
     done: Mapping[tuple[str, str, str], list[Row]]
     redo: str = ""
+    dataset: str = ""
+    keep: Path | None = None
     skipped: int = 0
     stale: int = 0
     _encoders: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
-    def of(held: Sequence[Row], dataset: str, redo: str = "") -> Held:
+    def of(held: Sequence[Row], dataset: str, redo: str = "", keep: Path | None = None) -> Held:
         """Of the rows that a report would find under that data set's name."""
-        return Held(rows.current([row for row in held if row.dataset in ("", dataset)]), redo)
+        return Held(rows.current([row for row in held if row.dataset in ("", dataset)]), redo, dataset, keep)
 
     def remaining(
         self, item: Item, tags: frozenset[str] | None, entry: Entry, lacking: Mapping[str, str]
@@ -56,6 +61,8 @@ class Held:
         whole = [row for row in found if set(item.metrics) <= set(row.metrics)]
         fresh = [row for row in whole if not self.is_stale(row)]
         counting = {"": whole, "stale": fresh, "all": []}[self.redo]
+        if self.keep is not None and not files(self.keep, self.dataset, entry, item.spec, item.device).are_there():
+            counting = []
         if counting and tags is not None:
             self.skipped += 1
             self.stale += not fresh

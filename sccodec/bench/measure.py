@@ -22,6 +22,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from sccodec import api, bundle
+from sccodec.bench import keep
 from sccodec.bench.entries import Entry
 from sccodec.bench.gauge import Gauge, one_line
 from sccodec.bench.rows import NOT_ASKED, Row
@@ -42,7 +43,8 @@ class Setup:
     """What all measurements of a run share.
 
     options: as they were asked for, but for the device. threads: of each process. missing: metrics that cannot be
-    computed here, and why. metrics_device: where those run that have networks.
+    computed here, and why. metrics_device: where those run that have networks. keep: the folder in which files are
+    kept, as sccodec.bench.keep has them.
     """
 
     dataset: str
@@ -52,6 +54,7 @@ class Setup:
     missing: dict[str, str]
     metrics_device: str = "cpu"
     processor: str = ""
+    keep: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -142,13 +145,16 @@ class Measurer:
                 return None
             if loaded.seconds is not None:
                 row.figures["load_seconds"] = loaded.seconds
-            self._fill(row, picture, item)
+            data, decoded = self._fill(row, picture, item)
+            if self.setup.keep is not None:
+                keep.files(self.setup.keep, row.dataset, entry, item.spec, item.device).write(data, decoded)
         except Exception as error:
             row.error = one_line(error) or type(error).__name__
         row.versions = self._known_versions(item)
         return row
 
-    def _fill(self, row: Row, picture: Picture, item: Item) -> None:
+    def _fill(self, row: Row, picture: Picture, item: Item) -> tuple[bytes, Picture]:
+        """Measure; gives the file, and what it decodes to."""
         notes = list(self._picture_notes)
         options = replace(self.setup.options, device=item.device)
         job = api.prepare(picture, item.spec, None, notes.append, options)
@@ -182,6 +188,7 @@ class Measurer:
         row.figures |= {name: value for name, value in measured.values.items() if value is not None}
         row.reasons |= measured.reasons
         row.metrics = measured.tried
+        return data, decoded
 
     def _load_picture(self, entry: Entry) -> Picture:
         if self._picture is None or entry != self._entry:

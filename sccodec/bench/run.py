@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sccodec import api, engine, image
@@ -82,7 +83,7 @@ class Plan:
 class Wish:
     """What is asked for: specs, one of each; metrics, of those that there are; what a run does how often.
 
-    redo: what is measured again, as sccodec.bench.held has it.
+    redo: what is measured again, as sccodec.bench.held has it. keep: the folder in which files are kept.
     """
 
     specs: Sequence[str]
@@ -91,6 +92,7 @@ class Wish:
     repeats: int = 3
     jobs: int = 1
     redo: str = ""
+    keep: Path | None = None
 
 
 def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[str], None]) -> Plan:
@@ -110,9 +112,10 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
         missing=lacking,
         metrics_device=engine.find_device(device) if learned and device != "cpu" else "cpu",
         processor=processor(),
+        keep=wish.keep,
     )
     items = prepare_items(wish, metrics, notice)
-    done = Held.of(held, dataset.name, wish.redo)
+    done = Held.of(held, dataset.name, wish.redo, wish.keep)
     every = [hashed(entry) for entry in dataset.entries]
     entries = distinct(every)
     chunks: list[Chunk] = []

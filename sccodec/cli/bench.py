@@ -38,6 +38,8 @@ ASKED_SECONDS = 60.0
 @click.option("--name", metavar="NAME", help="The data set's name in the rows, if not the folder's.")
 @click.option("--fetch", is_flag=True, help="Download the data set first, where it is not here.")
 @click.option("--from", "address", metavar="DIR|URL", help="Where --fetch finds it, if not at its usual address.")
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Keep what was encoded, and what it decodes to, in this folder.")  # fmt: skip
 @click.option("--redo", type=click.Choice(["stale", "all"]), default=None,
               help="Measure again: rows of another encoder or package version, or all.")  # fmt: skip
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 1024), metavar="N",
@@ -57,6 +59,7 @@ def command(
     name: str | None,
     fetch: bool,
     address: str | None,
+    keep: Path | None,
     redo: str | None,
     jobs: int,
     metrics: tuple[str, ...],
@@ -68,7 +71,9 @@ def command(
     `sccodec bench --dataset kodak` is enough. Rows that the file has already are not measured again: what was
     interrupted goes on. What fails is a row too, and makes the exit code 1; the next run tries it again.
     """
-    wish = wish_of(Asked(specs, qualities, metrics, repeat), options, jobs, redo or "")
+    wish = replace(wish_of(Asked(specs, qualities, metrics, repeat), options, jobs, redo or ""), keep=keep)
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
     found = pictures(dataset, name, address, fetch=fetch)
     place = output or Path(f"{safe_stem(found.name)}.jsonl")
     if output is None:

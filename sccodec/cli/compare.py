@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sccodec.cli import _files, _options
+from sccodec.cli._finite import FiniteRange
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import BadInput
 
@@ -26,11 +27,11 @@ USUAL_BPP = 0.25
 @click.option("-m", "--codec", "specs", multiple=True, metavar="SPEC",
               help="A codec; may be repeated. Default: ours, and those that others made.")  # fmt: skip
 @click.option("--target-bytes", type=click.IntRange(1), metavar="N", help="Files of at most N bytes.")
-@click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="X",
+@click.option("--target-bpp", type=FiniteRange(0, min_open=True), metavar="X",
               help="Files of at most X bits per pixel.")  # fmt: skip
 @click.option("-o", "--output", metavar="PATH", help="File, folder, or - for standard output.")
 @click.option("--force", "-f", is_flag=True, help="Overwrite an output that exists.")
-@click.option("--megabytes", type=click.FloatRange(0.1, 500), default=10, show_default=True, metavar="X",
+@click.option("--megabytes", type=FiniteRange(0.1, 500), default=10, show_default=True, metavar="X",
               help="How much of the page pictures may take.")  # fmt: skip
 @click.option("--title", metavar="TEXT", help="The page's title.")
 @_options.running

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sccodec.cli import _files, _options
+from sccodec.cli._finite import FiniteRange
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS
@@ -32,17 +33,18 @@ MOST_DAMAGED = 20
 @click.option("--force", "-f", is_flag=True, help="Overwrite outputs that exist.")
 @click.option("--format", "format_", type=click.Choice(FORMATS),
               help="By default what the output's name ends with, or html.")  # fmt: skip
-@click.option("--export", type=click.Choice(["codec-compare"]), help="Write batches for webmproject's codec-compare.")
+@click.option("--export", type=click.Choice(["codec-compare", "compressai"]),
+              help="Write a file a codec: for webmproject's codec-compare, or as compressai's results.")  # fmt: skip
 @click.option("--metric", "metrics", multiple=True, type=click.Choice(tuple(METRICS)),
               help="Only this one in md and png, at first in html; may be repeated.")  # fmt: skip
 @click.option("--anchor", default="", metavar="CODEC", help="What others are compared with; bpg or jpeg by default.")
 @click.option("--reference", "references", multiple=True, metavar="JSON",
-              help="Published curves, drawn as such; may be repeated.")  # fmt: skip
+              help="Published curves, also as compressai has them, drawn as such; may be repeated.")  # fmt: skip
 @click.option("--images", metavar="DATASET", help="Show pictures beside their decoded selves; this data set has them.")
 @click.option("--pictures", metavar="N|NAMES", help="How many pictures to show, or which: a.png,b.png.  [default: 3]")
-@click.option("--target-bpp", "bpps", multiple=True, type=click.FloatRange(0, min_open=True), metavar="X",
+@click.option("--target-bpp", "bpps", multiple=True, type=FiniteRange(0, min_open=True), metavar="X",
               help="Rate to show them at; may be repeated.")  # fmt: skip
-@click.option("--image-megabytes", type=click.FloatRange(0.1, 500), default=10, show_default=True, metavar="X",
+@click.option("--image-megabytes", type=FiniteRange(0.1, 500), default=10, show_default=True, metavar="X",
               help="How much of the page pictures may take.")  # fmt: skip
 @click.option("--linear", is_flag=True, help="A linear rate axis, for png.")
 @click.option("--title", metavar="TEXT", help="Title of page, tables or plot.")
@@ -76,11 +78,11 @@ def command(
     if export and (format_ or images):
         raise click.UsageError("--export goes with neither --format nor --images")
     target = None if export else output_of(results, references, output, chosen, force=force)
-    folder = export_folder(results, output) if export else None
+    folder = export_folder(results, output, export) if export else None
     read = read_results(results)
     groups = grouped(read, references, anchor)
     if folder is not None:
-        write_batches(folder, groups, force=force)
+        write_files(folder, *EXPORTS[str(export)](groups), force=force)
         return
     look = Look(title, metrics, anchor, linear)
     if chosen == "html":
@@ -118,7 +120,7 @@ def grouped(read: Results, references: Sequence[str], anchor: str) -> list[Group
     """The rows by data set, with published curves; raises BadInput without rows, or without such an anchor."""
     from sccodec.report import compared, curves, reference
 
-    published = reference.read([Path(name) for name in references])
+    published = reference.read([Path(name) for name in references], Reporter().notice)
     groups = curves.groups(read, published)
     for one in published:
         if not any(one in group.references for group in groups):
@@ -219,27 +221,43 @@ def first_failure(read: Results) -> str:
     return f": {first.spec} on {first.picture}: {first.error}" + ("; ..." if read.failures[1:] else "")
 
 
-def export_folder(results: Sequence[str], output: str | None) -> Path:
+def export_folder(results: Sequence[str], output: str | None, export: str) -> Path:
     """The folder for --export."""
     if output == _files.STREAM:
         raise click.UsageError("--export writes several files: name a folder with -o")
     if output is not None and Path(output).exists() and not Path(output).is_dir():
-        raise click.UsageError(f"{output!r} is a file, and not a folder for the batches")
+        raise click.UsageError(f"{output!r} is a file, and not a folder for the files")
     source = Path(results[0])
-    return Path(output) if output is not None else source.with_name(f"{source.stem}-codec-compare")
+    return Path(output) if output is not None else source.with_name(f"{source.stem}-{export}")
 
 
-def write_batches(folder: Path, groups: Sequence[Group], *, force: bool) -> None:
-    """The files for codec-compare; none where one of them exists and is not to be overwritten."""
+def codec_compare_files(groups: Sequence[Group]) -> tuple[dict[str, bytes], list[str]]:
+    """The files of codec-compare, the list last, and what there is to say about them."""
     from sccodec.report import codec_compare
 
-    files = codec_compare.files(groups, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    said = [text for group in groups for text in codec_compare.left_out(group)]
+    return codec_compare.files(groups, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"), said
+
+
+def compressai_files(groups: Sequence[Group]) -> tuple[dict[str, bytes], list[str]]:
+    """The files of compressai's results, and what there is to say about them."""
+    from sccodec.report import compressai
+
+    return compressai.files(groups), compressai.lacking(groups)
+
+
+EXPORTS = {"codec-compare": codec_compare_files, "compressai": compressai_files}
+"""What makes each export."""
+
+
+def write_files(folder: Path, files: Mapping[str, bytes], said: Sequence[str], *, force: bool) -> None:
+    """Write an export; nothing where one of its files exists and is not to be overwritten."""
     existing = [name for name in files if (folder / name).exists()]
     if existing and not force:
         raise BadInput(f"{folder / existing[0]}: exists; --force overwrites it")
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         _files.write(folder / name, data, force=force)
-    for said in (said for group in groups for said in codec_compare.left_out(group)):
-        Reporter().notice(said)
-    Reporter().result(f"{len(files) - 1} batches -> {folder / codec_compare.LIST_NAME}")
+    for text in said:
+        Reporter().notice(text)
+    Reporter().result(f"{len(files)} files -> {folder}")

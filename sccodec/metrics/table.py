@@ -33,6 +33,7 @@ class Metric(NamedTuple):
     is among the few that stand where there is little room. learned: a network in torch computes it.
     column: what it is called over a column of a narrow table, "" where it has none there; of several of one name the
     first that was measured has it. seconds: that two cores take for a megapixel, about.
+    published: its names in the results of compressai, that under which it is written first.
     compare: imports what computes it, for a device. missing: why that cannot be done here, "" where it can; it imports
     no torch. foreign: its name in webmproject's codec-compare, and what that says of it.
     """
@@ -50,6 +51,7 @@ class Metric(NamedTuple):
     learned: bool = False
     column: str = ""
     seconds: float = 0.4
+    published: tuple[str, ...] = ()
 
     def scaled(self, value: float) -> float:
         """The value on the scale on which curves are compared; higher is better; inf for a perfect one."""
@@ -133,11 +135,12 @@ def lpips_metric(trunk: str, key: str, label: str, seconds: float, foreign: tupl
 METRICS: Mapping[str, Metric] = {
     m.key: m
     for m in (
-        Metric("psnr", "PSNR", "dB", 2, psnr, brief=True, column="PSNR", seconds=0.05,
+        Metric("psnr", "PSNR", "dB", 2, psnr, brief=True, column="PSNR", seconds=0.05, published=("psnr-rgb", "psnr"),
                foreign=("psnr", "Peak signal-to-noise ratio over all RGB samples, in dB")),
-        Metric("ssim", "SSIM", "", 4, ssim, as_decibels=True,
+        Metric("ssim", "SSIM", "", 4, ssim, as_decibels=True, published=("ssim-rgb", "ssim"),
                foreign=("ssim", "Structural similarity")),
         Metric("ms_ssim", "MS-SSIM", "", 4, ms_ssim, as_decibels=True, brief=True, column="MS-SSIM",
+               published=("ms-ssim-rgb", "ms-ssim"),
                foreign=("msssim", "Multi-scale structural similarity")),
         lpips_metric("alex", "lpips_alex_v0.1", "LPIPS (AlexNet)", 1.0,
                      ("lpips", "Learned perceptual image patch similarity, v0.1, AlexNet")),
