@@ -1,0 +1,1 @@
+"""Picture files of every kind, against other programs that read them."""
