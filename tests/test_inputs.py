@@ -392,6 +392,16 @@ def test_layers_are_one_picture() -> None:
         near(load(psd(layers), *["layers"] * (layers > 1)), (10, 20, 30), 0)
 
 
+def test_subsampling_that_openjpeg_leaves_is_refused() -> None:
+    """It would hand on unconverted components, with a line of its own on standard error."""
+    data = bytearray((HERE / "sycc420_12.jp2").read_bytes())
+    at = data.index(b"\xff\x51") + 40 + 3  # the second component's depth and steps, behind the marker and its length
+    assert bytes(data[at : at + 3]) == b"\x0b\2\2"
+    data[at + 1] = 4
+    with pytest.raises(BadInput, match="subsampled"):
+        image.load(bytes(data), print)
+
+
 # --- damage
 
 

@@ -23,6 +23,8 @@ END = b"\xff\xd9"
 SRGB, GREY, SYCC = 16, 17, 18
 """Enumerated colour spaces."""
 MOST_COMPONENTS = 4
+CONVERTED = [[(1, 1), (2, 1), (2, 1)], [(1, 1), (2, 2), (2, 2)]]
+"""Subsampling, relative to the first component's, of which OpenJPEG makes RGB."""
 
 
 @dataclass
@@ -122,8 +124,9 @@ def read(data: bytes, notice: Notice) -> Raster:
         opened = pillow.open_image(data, "JPEG2000")
         pillow.load_pixels(opened)
         return pillow.of_image(opened, notice, colours, 1)
-    if subsampled and found.space == SRGB:  # OpenJPEG takes what is subsampled for sYCC
-        raise BadInput("it is a JPEG 2000 file of subsampled RGB of other than 8 bits, which is not read here")
+    relative = [(x // found.steps[0][0], y // found.steps[0][1]) for x, y in found.steps[:3]]
+    if subsampled and (found.space == SRGB or relative not in CONVERTED):  # OpenJPEG takes them for sYCC, or gives up
+        raise BadInput("it is a JPEG 2000 file of subsampled components of a kind that is not read here")
     return _by_imagecodecs(data, found, colours)
 
 
