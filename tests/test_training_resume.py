@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,23 @@ ROOT = Path(__file__).parents[1]
 LEARNED = ("modules", "average", "optimisers", "steps", "draws")
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def quiet(text: str) -> None:
     pass
+
+
+@pytest.fixture(autouse=True)
+def signals_count() -> Iterator[None]:
+    """As in a shell, also where whoever runs the tests has them ignored: in the background, or under nohup."""
+    former = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -152,10 +168,16 @@ def test_a_signal_before_the_first_step_writes_nothing(tmp_path: Path) -> None:
 
 def command(*arguments: str | Path, send: str = "", most_bytes: int | None = None) -> subprocess.CompletedProcess[str]:
     """Run `sccodec` with the recipe of tiny_training."""
-    limit = None if most_bytes is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
+    def prepare() -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        if most_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
     return subprocess.run(
         [sys.executable, "-m", "tests.tiny_training", *map(str, arguments)],
-        cwd=ROOT, env=os.environ | {"SEND": send}, capture_output=True, text=True, timeout=120, preexec_fn=limit,
+        cwd=ROOT, env=os.environ | {"SEND": send}, capture_output=True, text=True, timeout=120, preexec_fn=prepare,
     )  # fmt: skip
 
 
@@ -224,7 +246,8 @@ except Stopped as stopped:
     Path(out / f"{os.environ['RANK']}.txt").write_text(f"{stopped.number} {stopped}")
 del os.environ["SEND"]
 train("halves", resume=True)
-dist.destroy_process_group()
+dist.barrier()
+os._exit(0)  # gloo's threads may abort a process that ends while they do
 """
 
 

@@ -105,7 +105,7 @@ def gains(group: Group) -> list[str]:
     if all(series.base == ANCHOR or len(series.points) < 2 for series in group.series):
         return []
     if not bdrate.available():
-        return ["", f"Rates at equal quality against {ANCHOR} need the extra report: {bdrate.INSTALL}"]
+        return ["", f"Rates against {ANCHOR} at equal quality need: {bdrate.INSTALL}"]
     compared = Comparisons(group)
     anchor = compared.anchor(ANCHOR)
     points = [point for series in group.series for point in series.points]
