@@ -31,6 +31,12 @@ def test_the_broken_are_refused(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["basi2c16", "basi0g16"])
+def test_interlaced_files_are_read_without_a_remark(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    image.load(SUITE[name], lambda text: None)
+    assert caplog.records == []
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(name for name in SUITE if name.startswith(("bas", "s", "f", "oi", "z", "ct"))))
 def test_the_others_are_their_samples(name: str) -> None:

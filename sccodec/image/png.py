@@ -20,6 +20,7 @@ from sccodec.errors import BadInput, Corrupt, Truncated
 from sccodec.image import colour, pillow
 from sccodec.image.colour import Colour, Notice
 from sccodec.image.raster import TURNED, Raster
+from sccodec.image.unlogged import unlogged
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
@@ -168,7 +169,8 @@ def transparent(found: Chunks, notice: Notice) -> bytes | int | tuple[int, int, 
 def _of_16_bits(found: Chunks, colours: Colour, turn: int) -> Raster:
     import imagecodecs
 
-    samples: npt.NDArray[np.uint16] = np.asarray(imagecodecs.png_decode(found.file()))
+    with unlogged("imagecodecs"):  # which remarks on interlaced files, and decodes them
+        samples: npt.NDArray[np.uint16] = np.asarray(imagecodecs.png_decode(found.file()))
     if samples.ndim == 2:
         samples = samples[:, :, None]
     if samples.dtype != np.uint16 or samples.shape[2] != CHANNELS[found.colour_type]:

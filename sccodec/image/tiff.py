@@ -9,7 +9,6 @@ A file may hold damaged data under good tags: each JPEG strip must have its end.
 from __future__ import annotations
 
 import io
-import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from sccodec.errors import BadInput, BadStream, Corrupt
 from sccodec.image import jpeg, pillow
 from sccodec.image.colour import Colour, Notice
 from sccodec.image.raster import TURNED, Raster
+from sccodec.image.unlogged import unlogged
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -40,7 +40,7 @@ MOST_SAMPLES = 32
 
 def size(data: bytes) -> tuple[int, int]:
     """Width and height, upright."""
-    with _open(data) as file:
+    with unlogged("tifffile"), _open(data) as file:
         page = _page(file)
         width, height = page.imagewidth, page.imagelength
         return (height, width) if _orientation(page) in TURNED else (width, height)
@@ -48,7 +48,7 @@ def size(data: bytes) -> tuple[int, int]:
 
 def read(data: bytes, notice: Notice) -> Raster:
     """The first page; raises BadInput or BadStream, and what the libraries raise."""
-    with _open(data) as file:
+    with unlogged("tifffile"), unlogged("imagecodecs"), _open(data) as file:
         page = _page(file)
         if _pages(file) > 1:
             notice(pillow.SEVERAL)
@@ -62,7 +62,6 @@ def read(data: bytes, notice: Notice) -> Raster:
 def _open(data: bytes) -> TiffFile:
     import tifffile
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it says to the log what it raises, too
     return tifffile.TiffFile(io.BytesIO(data))
 
 

@@ -1,0 +1,22 @@
+"""Libraries that tell the log about files: what they say there would stand on standard error where nobody set it up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def unlogged(name: str) -> Iterator[None]:
+    """Keep a library's warnings out of the log while it works."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
