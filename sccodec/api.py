@@ -33,8 +33,6 @@ from sccodec.codec import (
     Reading,
     Spec,
     Stream,
-    ignore,
-    once,
     spec_of_file,
 )
 from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
@@ -42,6 +40,7 @@ from sccodec.formats import files
 from sccodec.image import load as load_file
 from sccodec.image.arrays import as_picture
 from sccodec.metrics.image import psnr
+from sccodec.notices import ignore, once
 
 AnyCodec = Codec[Any]
 """A codec whose files are streams or bytes: which of the two, only what the file begins with will tell."""

@@ -27,9 +27,9 @@ from sccodec import container
 from sccodec.bundle import Installed, locate
 from sccodec.container import Container
 from sccodec.errors import BadInput, Corrupt
+from sccodec.notices import Notice as Notice
 
 Picture = npt.NDArray[np.uint8]
-Notice = Callable[[str], None]
 Encoder = Callable[[float | None], Container | bytes]
 """From a quality 0..100, None for the codec's default, to what api makes a file of."""
 
@@ -268,22 +268,6 @@ class Editable(ABC):
 
         Raises BadInput for labels that are in neither, BadStream or ModelError.
         """
-
-
-def once(notice: Notice) -> Notice:
-    """The same notice, without repetitions: each file that is tried would give it again."""
-    said: set[str] = set()
-
-    def give(text: str) -> None:
-        if text not in said:
-            said.add(text)
-            notice(text)
-
-    return give
-
-
-def ignore(text: str) -> None:
-    """In place of a notice about what nobody asked for."""
 
 
 def plain_number(text: str) -> str:

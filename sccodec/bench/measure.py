@@ -29,6 +29,7 @@ from sccodec.bench.rows import NOT_ASKED, Row
 from sccodec.codec import Options, Picture, Reading, Spec
 from sccodec.errors import CodecUnavailable, ModelError, SccodecError
 from sccodec.metrics.table import METRICS, any_learned
+from sccodec.notices import ignore
 
 Result = TypeVar("Result")
 
@@ -209,8 +210,8 @@ class Measurer:
             tiny = np.add.outer(np.arange(TINY), 2 * np.arange(TINY))[:, :, None] + np.array([0, 20, 60])
             started = time.perf_counter()
             try:
-                data = api.encode(tiny.astype(np.uint8), item.spec, notice=lambda text: None, options=options)
-                reading = api.read(data, notice=lambda text: None, options=options)
+                data = api.encode(tiny.astype(np.uint8), item.spec, notice=ignore, options=options)
+                reading = api.read(data, notice=ignore, options=options)
                 reading.picture()
                 loaded.seconds = time.perf_counter() - started
                 loaded.tag = reading.info().tag

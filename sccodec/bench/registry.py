@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sccodec import userdata
 from sccodec.errors import BadInput
+from sccodec.notices import ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,7 +127,7 @@ def check_file(name: str, file: str, data: bytes) -> None:
     from sccodec import image
 
     try:
-        picture = image.load(data, lambda text: None)
+        picture = image.load(data, ignore)
     except BadInput as error:
         raise BadInput(f"{file}: {error}") from None
     if picture_digest(picture) != members(name)[file]:

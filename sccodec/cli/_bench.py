@@ -16,6 +16,7 @@ import click
 
 from sccodec.cli._report import Reporter
 from sccodec.metrics.table import BRIEF, METRICS, Metric
+from sccodec.notices import ignore
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -133,7 +134,7 @@ def print_table(output: Path, plan: Plan, specs: Sequence[str]) -> None:
     from sccodec.bench import rows
     from sccodec.report import summary
 
-    found = [row for row in rows.read(output, lambda text: None) if plan.asks_for(row)]
+    found = [row for row in rows.read(output, ignore) if plan.asks_for(row)]
     lines = summary.lines(found, plan.setup.dataset, specs, len(plan.entries))
     for line in lines or ["no measurement succeeded yet: there is nothing to show"]:
         click.echo(line)

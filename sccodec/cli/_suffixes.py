@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sccodec.cli import _files
 from sccodec.errors import BadInput
+from sccodec.notices import ignore
 
 if TYPE_CHECKING:
     from sccodec.codec import Notice, Picture
@@ -74,7 +75,7 @@ def check_decoded(target: Path | None) -> None:
         import numpy as np
 
         try:
-            image.load(image.to_bytes(np.zeros((16, 16, 3), np.uint8), suffix), lambda text: None)
+            image.load(image.to_bytes(np.zeros((16, 16, 3), np.uint8), suffix), ignore)
         except BadInput:
             raise BadInput(f"{suffix} holds no picture in colour that could be read again; use .png") from None
 
@@ -104,7 +105,7 @@ def _check_by_reading(picture: Picture, data: bytes, suffix: str, notice: Notice
     from sccodec import image
 
     height, width = picture.shape[:2]
-    again = image.load(data, lambda text: None)
+    again = image.load(data, ignore)
     if again.shape != picture.shape:
         held = f"{again.shape[1]}x{again.shape[0]}"
         raise BadInput(f"{suffix} does not hold {width}x{height} pixels, it would be {held}; use .png, for example")

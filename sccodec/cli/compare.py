@@ -58,7 +58,7 @@ def command(
         raise click.UsageError("--target-bytes and --target-bpp exclude one another")
     from sccodec import api
     from sccodec.bench import gauge
-    from sccodec.codec import once
+    from sccodec.notices import once
     from sccodec.report import gallery, page
 
     (picture,) = _files.checked_names([picture])

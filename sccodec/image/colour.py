@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sccodec.errors import BadInput
+from sccodec.notices import Notice as Notice
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsProfile
@@ -27,7 +28,6 @@ Samples = npt.NDArray[Any]
 """uint8, uint16 or float32."""
 Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
-Notice = Callable[[str], None]
 Primaries = tuple[float, float, float, float, float, float, float, float]
 """x and y of red, green, blue and white."""
 

@@ -15,6 +15,7 @@ from sccodec.errors import BadInput, BadStream, SccodecError
 from sccodec.image.colour import Notice, Picture
 from sccodec.image.kinds import START_BYTES, kind_of
 from sccodec.image.raster import to_picture
+from sccodec.notices import once
 
 Result = TypeVar("Result")
 
@@ -48,12 +49,7 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
     where a library is missing. The largest pictures are beyond a limit of Pillow's own: while one is read, there is
     none in this process.
     """
-    said: set[str] = set()
-
-    def once(text: str) -> None:
-        if text not in said:
-            said.add(text)
-            notice(text)
+    tell = once(notice)
 
     def read() -> Picture:
         data = _bytes_of(source)
@@ -61,7 +57,7 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
         kind.check_whole(data)
         if too_much := excess(*kind.size(data), max_pixels):
             raise BadInput(f"the picture is {too_much}")
-        return to_picture(kind.read(data, once), once)
+        return to_picture(kind.read(data, tell), tell)
 
     return _guarded(read, source)
 

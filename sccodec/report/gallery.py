@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from PIL import Image, features
 
 from sccodec import api, fit
-from sccodec.codec import Notice, Options, Picture, once
+from sccodec.codec import Notice, Options, Picture
 from sccodec.errors import SccodecError
 from sccodec.metrics.table import METRICS
+from sccodec.notices import once
 from sccodec.report.curves import split
 
 QUALITIES = (95, 90, 80, 70, 60, 50, 40, 30)

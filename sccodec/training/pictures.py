@@ -12,6 +12,7 @@ from PIL import Image
 
 from sccodec import image
 from sccodec.errors import BadInput
+from sccodec.notices import ignore
 
 Photo = NDArray[np.uint8]
 
@@ -59,13 +60,9 @@ def is_shown(name: str) -> bool:
 def read_picture(path: Path) -> Photo:
     """As every command reads it, uint8 [H, W, 3]; raises BadInput, which names the file."""
     try:
-        return image.load(path, ignored)
+        return image.load(path, ignore)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-
-
-def ignored(notice: str) -> None:
-    """What a picture loses on the way, such as its date, is nothing to those who train."""
 
 
 def scaled(photo: Photo, width: int, height: int) -> Photo:
