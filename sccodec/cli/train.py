@@ -9,24 +9,12 @@ from typing import cast
 import click
 
 from sccodec.cli import _recipes
+from sccodec.cli._finite import FiniteRange
 from sccodec.cli._report import fail, one_line
 from sccodec.errors import Stopped
 
 DEFAULT_MINUTES = 60.0
 MOST_MINUTES = 1e7
-
-
-class Minutes(click.FloatRange):
-    """A finite number above 0; FloatRange lets what is no number through."""
-
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True, max=MOST_MINUTES)
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found: float = super().convert(cast(float, value), param, ctx)
-        if found != found:
-            self.fail("it is not a number of minutes.", param, ctx)
-        return found
 
 
 @click.command("train")
@@ -35,8 +23,8 @@ class Minutes(click.FloatRange):
               help="Folder of the training data, as the recipe expects it.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), show_default="runs/RECIPE",
               help="Folder for checkpoint, log and sample pictures.")  # fmt: skip
-@click.option("--minutes", type=Minutes(), show_default=f"{DEFAULT_MINUTES:.0f}, without --steps",
-              help="Time budget of the run.")  # fmt: skip
+@click.option("--minutes", type=FiniteRange(0, MOST_MINUTES, min_open=True),
+              show_default=f"{DEFAULT_MINUTES:.0f}, without --steps", help="Time budget of the run.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(min=1), metavar="N",
               help="Steps of the run; beside --minutes, whichever is over first ends it.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, where there is one.")
