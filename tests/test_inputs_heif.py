@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from sccodec import image
+from sccodec.errors import BadInput
 from sccodec.image import boxes
 
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -62,3 +63,15 @@ def test_more_than_8_bits(bits: int) -> None:
     heard: list[str] = []
     got = image.load(buffer.getvalue(), heard.append)
     assert np.abs(got - ramp / 257).max() <= 3 and heard == [f"samples of {bits} bits are rounded to 8 bits"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [(b"unci", "uncompressed"), (b"j2k1", "JPEG 2000")])
+def test_other_data_are_refused_by_their_name(kind: bytes, name: str) -> None:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(FLAT)).save(buffer, quality=50)
+    data = buffer.getvalue()
+    at = data.index(b"infe")
+    changed = data[:at] + data[at : at + 40].replace(b"hvc1", kind) + data[at + 40 :]
+    assert changed != data
+    with pytest.raises(BadInput, match=f"HEIF file of {name} data"):
+        image.load(changed, print)

@@ -21,7 +21,9 @@ from sccodec.image.raster import TURNED, Raster
 if TYPE_CHECKING:
     from pillow_heif import HeifFile
 
-UNCOMPRESSED, JPEG, JPEG2000 = b"unci", b"jpeg", b"j2k1"
+DECODED = {b"hvc1", b"av01"}
+NOT_READ = {b"unci": "uncompressed", b"j2k1": "JPEG 2000"}
+"""Types of items: those that are decoded, and those of files that are refused where they hold none of them."""
 Size = tuple[int, int]
 
 
@@ -148,17 +150,8 @@ def _open(data: bytes) -> HeifFile:
         import pillow_heif
     except ImportError:
         raise CodecUnavailable("HEIC needs pillow-heif: pip install pillow-heif") from None
-    kind = _kind_of_item(data)
-    if kind in (UNCOMPRESSED, JPEG, JPEG2000):
-        name = {UNCOMPRESSED: "uncompressed", JPEG: "JPEG", JPEG2000: "JPEG 2000"}[kind]
-        raise BadInput(f"it is a HEIF file of {name} data, which is not read here: convert it to PNG first")
+    kinds = {kind for kind, _ in boxes.coded_items(data)}
+    for kind, name in NOT_READ.items():
+        if kind in kinds and not kinds & DECODED:
+            raise BadInput(f"it is a HEIF file of {name} data, which is not read here: convert it to PNG first")
     return pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-
-
-def _kind_of_item(data: bytes) -> bytes:
-    """The type of the first coded item that the file lists, as far as it is one of those that are not decoded."""
-    at = data.find(b"iinf", 0, 2**16)
-    part = data[at : at + 4096] if at >= 0 else b""
-    if b"hvc1" in part or b"av01" in part:
-        return b""
-    return next((kind for kind in (UNCOMPRESSED, JPEG2000) if b"infe" in part and kind in part), b"")
