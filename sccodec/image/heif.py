@@ -93,14 +93,8 @@ def read_heic(data: bytes, notice: Notice) -> Raster:
 
 def check_exif(file: HeifFile, notice: Notice) -> None:
     """Say where EXIF is there and cannot be read; its orientation counts for nothing in HEIF, boxes state it."""
-    exif = file.info.get("exif")
-    if exif:
-        from PIL import Image
-
-        try:
-            Image.Exif().load(exif.removeprefix(b"Exif\0\0"))
-        except Exception:  # as for other files
-            notice(pillow.NO_EXIF)
+    if exif := file.info.get("exif"):
+        pillow.orientation_in(lambda: pillow.exif_of(exif), notice)
 
 
 def read_avif(data: bytes, notice: Notice) -> Raster:

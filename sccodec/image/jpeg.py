@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
 
 from sccodec.errors import BadInput, Truncated
 from sccodec.image import pillow
 from sccodec.image.colour import Colour, Notice
-from sccodec.image.raster import Raster
+from sccodec.image.raster import TURNED, Raster
 
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # the others stand within coded data
 END, APP1, APP2 = 0xD9, 0xE1, 0xE2
@@ -19,7 +18,6 @@ WITHOUT_LENGTH = (0x01, 0xD8)
 FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 """Markers of frame headers: 8 bits, 12 bits, and lossless ones."""
 ICC = b"ICC_PROFILE\0"
-EXIF = b"Exif\0\0"
 
 
 def segments(data: bytes, position: int = 2) -> Iterator[tuple[int, bytes]]:
@@ -52,7 +50,7 @@ def size(data: bytes) -> tuple[int, int]:
     if (header := frame(data))[:1] in (b"\x08", b""):
         return pillow.size(data)
     width, height = int.from_bytes(header[3:5], "big"), int.from_bytes(header[1:3], "big")
-    return (height, width) if _orientation(data, lambda text: None) in (5, 6, 7, 8) else (width, height)
+    return (height, width) if _orientation(data, lambda text: None) in TURNED else (width, height)
 
 
 def read(data: bytes, notice: Notice) -> Raster:
@@ -82,11 +80,5 @@ def _profile(data: bytes) -> bytes | None:
 
 
 def _orientation(data: bytes, notice: Notice) -> int:
-    exif = Image.Exif()
-    try:
-        exif.load(next((c for marker, c in segments(data) if marker == APP1 and c.startswith(EXIF)), b""))
-        found = exif.get(pillow.ORIENTATION, 1)
-    except Exception:  # Pillow's parser of damaged EXIF raises nearly anything
-        notice(pillow.NO_EXIF)
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    parts = (content for marker, content in segments(data) if marker == APP1 and content.startswith(pillow.EXIF))
+    return pillow.orientation_in(lambda: pillow.exif_of(next(parts, b"")), notice)

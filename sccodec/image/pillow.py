@@ -11,7 +11,7 @@ import importlib
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ORIENTATION = 0x0112
 """EXIF's tag."""
+EXIF = b"Exif\0\0"
+"""The mark before EXIF data, where there is one."""
 NO_EXIF = "the EXIF data cannot be read, and are left out"
 SEVERAL = "the file holds several pictures: the first is used"
 _LIMIT = threading.RLock()  # guards Image.MAX_IMAGE_PIXELS, which is one for all threads
@@ -118,12 +120,24 @@ def without_limit() -> Iterator[None]:
 
 def orientation_of(opened: PillowImage, notice: Notice) -> int:
     """EXIF's orientation, 1 where there is none; a notice where EXIF cannot be read."""
+    return orientation_in(opened.getexif, notice)
+
+
+def orientation_in(read: Callable[[], Image.Exif], notice: Notice) -> int:
+    """The orientation in the EXIF data that read() gives; likewise."""
     try:
-        found = opened.getexif().get(ORIENTATION, 1)
+        found = read().get(ORIENTATION, 1)
     except Exception:  # Pillow's parser of damaged EXIF raises nearly anything
         notice(NO_EXIF)
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def exif_of(data: bytes) -> Image.Exif:
+    """EXIF data, with or without the mark before them; Pillow's errors."""
+    exif = Image.Exif()
+    exif.load(data.removeprefix(EXIF))
+    return exif
 
 
 def of_image(

@@ -14,7 +14,6 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from sccodec.errors import BadInput, Corrupt, Truncated
 from sccodec.image import colour, pillow
@@ -237,14 +236,9 @@ def orientation(found: Chunks, notice: Notice) -> int:
     content = found.used.get(b"eXIf")
     if content is None and b"raw" not in found.used:
         return 1
-    exif = Image.Exif()
-    try:
-        exif.load((_raw_exif(found.used[b"raw"]) if content is None else content).removeprefix(b"Exif\0\0"))
-        turn = exif.get(pillow.ORIENTATION, 1)
-    except Exception:  # as for other files
-        notice(pillow.NO_EXIF)
-        return 1
-    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+    return pillow.orientation_in(
+        lambda: pillow.exif_of(_raw_exif(found.used[b"raw"]) if content is None else content), notice
+    )
 
 
 def _raw_exif(content: bytes) -> bytes:
