@@ -77,6 +77,11 @@ def load(name: str) -> AnyCodec:
     return cast(AnyCodec, importlib.import_module(f"sccodec.codecs.{name}").codec())
 
 
+def suffix_of(spec: str) -> str:
+    """Of the files that a spec makes; raises as parse() does."""
+    return load(parse(spec).codec).suffix
+
+
 def recognise(start: bytes) -> str | None:
     """The format that the first files.START_BYTES of a file show, or None: "scc", or the codec that decodes it."""
     if container.is_scc(start):
@@ -90,20 +95,16 @@ def load_picture(source: Path | bytes, notice: Notice, options: Options = DEFAUL
 
     Raises BadInput, CodecUnavailable, and BadStream or ModelError for a .scc file.
     """
-    if isinstance(source, bytes):
-        start = source[: files.START_BYTES]
-    else:
-        try:
-            with source.open("rb") as file:
-                start = file.read(files.START_BYTES)
-        except OSError:
-            start = b""  # load_file() says what is wrong
-    found = recognise(start)
+    try:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError:
+        return load_file(source, notice, options.max_pixels)  # which says what is wrong
+    found = recognise(data[: files.START_BYTES])
     if found == "scc":
         notice("it is decoded first: what its own coding took is not there any more")
     if found in ("scc", "bpg"):
-        return decode(source if isinstance(source, bytes) else source.read_bytes(), notice=notice, options=options)
-    return load_file(source, notice, options.max_pixels)
+        return decode(data, notice=notice, options=options)
+    return load_file(data, notice, options.max_pixels)
 
 
 class File:
@@ -303,8 +304,7 @@ def choose(
         learned = encode(picture, choice.LEARNED, quality, notice=tell, options=quiet)
         target_bytes = len(learned)
     specs = [choice.LOSSLESS, choice.LEARNED, choice.CLASSICAL]
-    if suffix in choice.SUFFIXES.values():
-        specs = [spec for spec in specs if choice.SUFFIXES[spec] == suffix]
+    specs = [spec for spec in specs if suffix_of(spec) == suffix] or specs
     best = rival_of(picture, target_bytes, specs, quiet, learned, quality)
     if best is not None:
         return best
@@ -322,19 +322,18 @@ def rival_of(
     quality: float | None = None,
 ) -> choice.Choice | None:
     """The best file of at most target_bytes that any of the specs makes, or None. learned: LEARNED's, if known."""
-    quiet = replace(options, judge=False)
 
     def within(spec: str) -> tuple[bytes, float | None]:
         if spec == choice.LEARNED and learned is not None:
             return learned, quality
         if spec != choice.LOSSLESS:
-            return encode_within(picture, spec, target_bytes, notice=ignore, options=quiet)
-        data = encode(picture, spec, notice=ignore, options=quiet)
+            return encode_within(picture, spec, target_bytes, notice=ignore, options=options)
+        data = encode(picture, spec, notice=ignore, options=options)
         if len(data) > target_bytes:
             raise BadInput(f"the file has {len(data)} bytes, beyond {target_bytes}")
         return data, None
 
-    return choice.best(picture, specs, within, lambda data: decode(data, notice=ignore, options=quiet))
+    return choice.best(picture, specs, within, lambda data: decode(data, notice=ignore, options=options))
 
 
 def decode(data: Data, *, notice: Notice | None = None, options: Options = DEFAULT_OPTIONS) -> Picture:

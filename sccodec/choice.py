@@ -26,7 +26,6 @@ LOSSLESS, LEARNED, CLASSICAL = "jpegxl:distance=0", "hyperprior", "webp"
 LOSSY, PAINTED = "jpegxl", "conceptual"
 LAST = {".jxl": LOSSY, ".webp": CLASSICAL}
 """What is taken where none of them makes a file so small, by the suffix that was asked for; otherwise PAINTED."""
-SUFFIXES = {LOSSLESS: ".jxl", LEARNED: ".scc", CLASSICAL: ".webp", LOSSY: ".jxl", PAINTED: ".scc"}
 BUSY = 1500.0
 """Detail beyond which a picture may be none that a codec for photographs is for: a few photographs have more."""
 CHEAP_PIXELS = 2**22

@@ -103,7 +103,7 @@ class Wish:
         if self.text == choice.AUTO:
             made = self.best_of(picture, notice)
             data, used, spec = made.data, made.quality, made.spec
-            job = self.renamed(job, choice.SUFFIXES[spec])
+            job = self.renamed(job, api.suffix_of(spec))
         else:
             data, used = self.file_of(picture, notice)
         _files.write(job.target, data, force=job.force)
