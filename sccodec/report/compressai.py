@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from sccodec import __version__
 from sccodec.metrics.table import METRICS
 from sccodec.report.codec_compare import dumped, file_name
-from sccodec.report.curves import Group, Mean, Series, covered, mean, shared, split
+from sccodec.report.curves import Group, Mean, Series, basis, mean, split
 from sccodec.report.reference import TIMES
 from sccodec.report.words import counted
 
@@ -23,19 +23,27 @@ def files(groups: Sequence[Group]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for group in groups:
         for series in group.series:
-            pictures = shared(group.series) or shared([series])
-            if pictures:
+            means = means_of(group, series)
+            if means:
                 name = file_name(f"{group.dataset}-{series.name}" if len(groups) > 1 else series.name, found)
-                found[name] = dumped(content(group, series, pictures))
+                found[name] = dumped(content(group, series, means))
     return found
 
 
-def content(group: Group, series: Series, pictures: frozenset[str]) -> dict[str, object]:
+def means_of(group: Group, series: Series) -> list[Mean]:
+    """Of each setting, by rising rate; none where no picture has all settings."""
+    pictures, having = basis(group, series)
+    return sorted((mean(point, pictures, having) for point in series.points if pictures), key=lambda m: m.bpp)
+
+
+def content(group: Group, series: Series, means: Sequence[Mean]) -> dict[str, object]:
     """The object of a file."""
-    having = covered(group.series if pictures == shared(group.series) else [series], pictures)
-    means = sorted((mean(point, pictures, having) for point in series.points), key=lambda m: m.bpp)
     by = series.encoder or (f"model {series.tag}" if series.tag else "")
-    description = [f"sccodec {__version__}", by, f"mean of {counted(len(pictures), 'picture')} of {group.dataset}"]
+    description = [
+        f"sccodec {__version__}",
+        by,
+        f"mean of {counted(means[0].n_pictures, 'picture')} of {group.dataset}",
+    ]
     devices = sorted({row.device for point in series.points for row in point.rows.values() if row.device})
     return {
         "name": series.name,
@@ -67,12 +75,11 @@ def lacking(groups: Sequence[Group]) -> list[str]:
     found = []
     for group in groups:
         for series in group.series:
-            pictures = shared(group.series) or shared([series])
-            means = [mean(point, pictures, covered(group.series, pictures)) for point in series.points if pictures]
+            means = means_of(group, series)
             for key, metric in METRICS.items():
                 n = sum(key in m.figures for m in means)
                 if 0 < n < len(means):
                     found.append(f"{series.name}: {metric.label} is left out: {n} of {len(means)} settings have it")
-            if not pictures:
+            if not means:
                 found.append(f"{series.name}: is left out: no picture has all its settings")
     return found

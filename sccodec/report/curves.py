@@ -223,6 +223,16 @@ def covered(series: Sequence[Series], pictures: frozenset[str]) -> dict[str, fro
     return {key: shared(series, key) & pictures for key in measured}
 
 
+def basis(group: Group, series: Series) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
+    """The pictures that the means of a codec are over, and by metric those of them that count.
+
+    They are those that all codecs of the data set have at all settings; where there are none, the codec's own.
+    """
+    common = shared(group.series)
+    pictures = common or shared([series])
+    return pictures, covered(group.series if common else [series], pictures)
+
+
 def mean(point: Point, pictures: frozenset[str], having: Mapping[str, frozenset[str]] | None = None) -> Mean:
     """Means over exactly these pictures, which the point has.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate
 from sccodec.report.compared import Cell, Comparisons, Spread
-from sccodec.report.curves import Group, covered, is_exact, mean, reasons, shared, split
+from sccodec.report.curves import Group, basis, covered, is_exact, mean, reasons, shared, split
 from sccodec.report.results import COSTS, Results
 from sccodec.report.words import counted
 
@@ -27,10 +27,8 @@ def as_csv(groups: Sequence[Group]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*COLUMNS, *METRICS, *COSTS, *(f"pictures_{key}" for key in METRICS)])
     for group in groups:
-        common = shared(group.series)
         for series in group.series:
-            pictures = common or shared([series])
-            having = covered(group.series if common else [series], pictures)
+            pictures, having = basis(group, series)
             for point in series.points if pictures else ():
                 m = mean(point, pictures, having)
                 counts = [len(having[key]) if key in m.figures else "" for key in METRICS]
@@ -71,8 +69,7 @@ def means(group: Group) -> list[str]:
     head = ["codec", "setting", "bytes", "bpp", *(METRICS[m].label for m in group.metrics), "encode, s", "decode, s"]
     rows = []
     for series in group.series:
-        pictures = common or shared([series])
-        having = covered(group.series if common else [series], pictures)
+        pictures, having = basis(group, series)
         for point in series.points if pictures else ():
             m = mean(point, pictures, having)
             figures = ["∞" if is_exact(point, k) else METRICS[k].number(m.figures.get(k)) for k in group.metrics]
