@@ -13,9 +13,9 @@ from pathlib import Path
 from sccodec.bench import registry
 from sccodec.bench.entries import Dataset, Entry
 from sccodec.errors import BadInput
+from sccodec.image.folders import is_hidden
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif")
-SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir")
 
 
 def find(text: str) -> Dataset:
@@ -52,8 +52,7 @@ def is_picture(name: Path) -> bool:
     Hidden files are none, nor are those in hidden folders, nor what systems put beside pictures (``._a.jpg``,
     ``__MACOSX``).
     """
-    hidden = any((part[0] == "." and part != "..") or part in SYSTEM_FOLDERS for part in name.parts)
-    return name.suffix.lower() in SUFFIXES and not hidden
+    return name.suffix.lower() in SUFFIXES and not any(map(is_hidden, name.parts))
 
 
 def is_file(path: Path) -> bool:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from sccodec import image
 from sccodec.errors import BadInput
+from sccodec.image.folders import is_hidden
 from sccodec.notices import ignore
 
 Photo = NDArray[np.uint8]
@@ -29,14 +30,14 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file, but for those that systems leave beside pictures: names that begin with a dot, and __MACOSX."""
+    """Every file, but for those that systems leave beside pictures: hidden ones, and folders such as __MACOSX."""
 
     def refuse(error: OSError) -> None:
         raise BadInput(f"{error.filename}: {error.strerror}")
 
     for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if is_shown(name)]
-        yield from (Path(place, name) for name in names if is_shown(name))
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        yield from (Path(place, name) for name in names if not is_hidden(name))
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -45,16 +46,12 @@ def pictures_in(folder: Path) -> list[Path]:
     Raises BadInput for one that cannot be read.
     """
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and is_shown(p.name)]
+        found = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not is_hidden(p.name)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise BadInput(f"{folder}: {error.strerror}") from None
     return sorted(found)
-
-
-def is_shown(name: str) -> bool:
-    return not name.startswith(".") and name != "__MACOSX"
 
 
 def read_picture(path: Path) -> Photo:
