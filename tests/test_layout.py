@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GROUPS = (
     ("errors",),
-    ("container", "engine", "entropy", "notices", "sessions", "userdata"),
+    ("container", "engine", "entropy", "notices", "sessions", "userdata", "whole"),
     ("bundle", "codec", "image", "metadata", "metrics", "labels", "fit", "choice"),
     ("formats", "api", "networks"),
     ("codecs",),

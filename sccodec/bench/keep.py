@@ -10,7 +10,6 @@ the same measurement: it is replaced by the latest, whole or not at all.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +18,7 @@ from pathlib import Path
 from sccodec import api, image
 from sccodec.bench.entries import Entry
 from sccodec.codec import Picture
+from sccodec.whole import write_whole
 
 MOST = 80
 """Characters of a part of a name, before its digest."""
@@ -38,15 +38,8 @@ class Files:
     def write(self, data: bytes, picture: Picture) -> None:
         """Write both; raises OSError, which names the file."""
         self.coded.parent.mkdir(parents=True, exist_ok=True)
-        for path, content in ((self.coded, data), (self.decoded, image.to_bytes(picture))):
-            temporary = path.with_name(f".{os.urandom(4).hex()}.tmp")
-            try:
-                temporary.write_bytes(content)
-                temporary.replace(path)
-            except OSError as error:
-                temporary.unlink(missing_ok=True)
-                error.filename, error.filename2 = str(path), None
-                raise
+        write_whole(self.coded, data)
+        write_whole(self.decoded, image.to_bytes(picture))
 
 
 def files(folder: Path, dataset: str, entry: Entry, spec: str, device: str) -> Files:

@@ -8,7 +8,6 @@ that changes afterwards is noticed.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from sccodec import userdata
 from sccodec.errors import BadInput
 from sccodec.notices import ignore
+from sccodec.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,9 +87,7 @@ def remember(name: str, found: Known) -> None:
     held = {n: {"path": str(k.path), "files": dict(k.files)} for n, k in (known() | {name: found}).items()}
     path = remembered()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(held, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, (json.dumps(held, indent=2) + "\n").encode())
 
 
 def members(name: str) -> Mapping[str, str]:

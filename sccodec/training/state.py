@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from sccodec.errors import BadInput
+from sccodec.whole import write_whole
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -74,14 +75,9 @@ def only_one(checkpoints: Sequence[Path]) -> Path:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write under a temporary name, then rename: a file of that name is always complete, and nothing else is left."""
+    """Write a whole file, in a folder that is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, data)
 
 
 def read_model(path: Path) -> dict[str, Tensor]:
