@@ -24,6 +24,7 @@ from sccodec.bench import datasets, fetch, registry
 from sccodec.cli import main
 from sccodec.errors import BadInput, DownloadFailed
 from sccodec.metrics.weights import find_weights
+from tests.shared import ppm_digest
 
 Picture = npt.NDArray[np.uint8]
 
@@ -32,12 +33,6 @@ def png(picture: Picture, level: int = 6) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", compress_level=level)
     return buffer.getvalue()
-
-
-def ppm_digest(picture: Picture) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PPM")
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 @pytest.fixture

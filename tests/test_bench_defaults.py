@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +17,13 @@ from sccodec import api, bundle
 from sccodec.bench import datasets, defaults, fetch, registry, specs
 from sccodec.bench.entries import Entry
 from sccodec.bench.measure import Item
-from sccodec.cli import main
 from sccodec.errors import BadInput, CodecUnavailable
+from tests import shared
+from tests.shared import ppm_digest
 
 Picture = npt.NDArray[np.uint8]
 Run = Callable[..., tuple[int, str, str]]
 needs_models = pytest.mark.skipif(not bundle.installed(), reason="no model is installed")
-
-
-def ppm_digest(picture: Picture) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PPM")
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 @pytest.fixture
@@ -56,15 +50,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def running(*args: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            main([str(a) for a in args])
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err and isinstance(stopped.value.code, int)
-        return stopped.value.code, out, err
-
-    return running
+    return partial(shared.run, capfd)
 
 
 @needs_models

@@ -9,18 +9,9 @@ from pathlib import Path
 import pytest
 
 from sccodec import image
-from sccodec.cli import main
 from sccodec.codec import DEFAULT_OPTIONS, Picture
 from sccodec.report import gallery
-
-
-def run(capfd: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str, str]:
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        main([str(a) for a in args])
-    out, err = capfd.readouterr()
-    assert "Traceback" not in out + err and isinstance(stopped.value.code, int)
-    return stopped.value.code, out, err
+from tests.shared import run
 
 
 @pytest.fixture

@@ -56,6 +56,13 @@ def eight(samples: npt.NDArray[np.integer], most: int) -> npt.NDArray[np.float64
     )
 
 
+def by_lcms(stored: Image.Image, profile: bytes) -> Picture:
+    """A picture in sRGB, by lcms through Pillow."""
+    opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    found = ImageCms.profileToProfile(stored, opened, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return np.asarray(found)
+
+
 FLAT = {
     "white10.jxl": (WHITE, 0, ["10 bits"]),
     "white10.jp2": (WHITE, 0, ["10 bits"]),
@@ -264,13 +271,8 @@ def test_gamma_of_png(gamma: float) -> None:
         "rgb", whitepoint=[0.3127, 0.3290], primaries=[0.64, 0.33, 0.3, 0.6, 0.15, 0.06], gamma=1 / gamma
     )
     got = load(png(8, 2, rows, (b"gAMA", struct.pack(">I", round(gamma * 100000)))))
-    wanted = ImageCms.profileToProfile(
-        Image.fromarray(rows),
-        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-        ImageCms.createProfile("sRGB"),
-        outputMode="RGB",
-    )
-    near(got, np.asarray(wanted), 2)
+    wanted = by_lcms(Image.fromarray(rows), profile)
+    near(got, wanted, 2)
 
 
 def test_gamma_of_srgb_changes_nothing() -> None:
@@ -296,13 +298,8 @@ def test_bt2020() -> None:
     profile = imagecodecs.cms_profile(
         "rgb", whitepoint=[0.3127, 0.3290], primaries=primaries, transferfunction=None, gamma=2.2
     )
-    wanted = ImageCms.profileToProfile(
-        Image.fromarray(rows),
-        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-        ImageCms.createProfile("sRGB"),
-        outputMode="RGB",
-    )
-    near(load(png(8, 2, rows, (b"cICP", bytes([9, 4, 0, 1])))), np.asarray(wanted), 2)
+    wanted = by_lcms(Image.fromarray(rows), profile)
+    near(load(png(8, 2, rows, (b"cICP", bytes([9, 4, 0, 1])))), wanted, 2)
     near(load("bt202010.avif", "10 bits"), load(png(8, 2, rows, (b"cICP", bytes([9, 13, 0, 1]))))[0, 0], 1)
 
 
@@ -326,13 +323,8 @@ def test_cmyk_of_jpeg_xl_keeps_its_black(name: str) -> None:
     eight_bits = ((ink * 255 + most // 2) // most).astype(np.uint8)
     profile = jpegxl.profile((HERE / name).read_bytes())
     assert profile is not None
-    wanted = ImageCms.profileToProfile(
-        Image.frombytes("CMYK", (16, 12), eight_bits.tobytes()),
-        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-        ImageCms.createProfile("sRGB"),
-        outputMode="RGB",
-    )
-    near(load(name, *["16 bits"] * (most > 255)), np.asarray(wanted), 1)
+    wanted = by_lcms(Image.frombytes("CMYK", (16, 12), eight_bits.tobytes()), profile)
+    near(load(name, *["16 bits"] * (most > 255)), wanted, 1)
 
 
 def test_a_lossy_jpeg_xl_with_a_profile_keeps_its_dark_levels() -> None:

@@ -19,7 +19,6 @@ from report_rows import PICTURES, curve, row, write
 
 from sccodec import image
 from sccodec.bench import rows as bench_rows
-from sccodec.cli import main
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS
 from sccodec.report import bdrate, chosen, codec_compare, page, plot, reference, summary, tables, words
@@ -27,6 +26,7 @@ from sccodec.report.compared import Comparisons
 from sccodec.report.curves import Group, groups, mean, shared, split
 from sccodec.report.curves import curve as curve_of
 from sccodec.report.results import COSTS, Results, read, sort
+from tests.shared import run
 
 needs_bjontegaard = pytest.mark.skipif(
     importlib.util.find_spec("bjontegaard") is None, reason="bjontegaard is not installed"
@@ -569,15 +569,6 @@ def test_rates_are_those_of_most_codecs() -> None:
 
 
 # --- the command
-
-
-def run(capfd: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str, str]:
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        main([str(a) for a in args])
-    out, err = capfd.readouterr()
-    assert "Traceback" not in out + err and isinstance(stopped.value.code, int)
-    return stopped.value.code, out, err
 
 
 @pytest.fixture
