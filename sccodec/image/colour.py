@@ -60,6 +60,9 @@ UNSPECIFIED = 2
 SRGB_GAMMA = 0.45455
 GAMMA_TOLERANCE = 0.05
 """A PNG's gAMA that is so near sRGB's, relatively, stands for sRGB."""
+EXACT = 0x100
+"""lcms's flag to evaluate profiles as they are. By itself it makes a coarse table of them for 16 bits, which is wrong
+by up to 15 of 255 where colours leave sRGB's gamut; a CMYK profile is a table anyhow."""
 REFERENCE_WHITE, HLG_PEAK, KNEE = 203.0, 1000.0, 0.75
 """cd/m2 of diffuse white in HDR (ITU-R BT.2408), and of HLG's peak; the part of sRGB's range that HDR keeps as is."""
 
@@ -189,6 +192,7 @@ class Converter:
                 outcolorspace="rgb",
                 outdtype="u2",
                 intent=0,
+                flags=0 if space == "cmyk" else EXACT,
             )
         except Exception as error:  # imagecodecs has errors of its own for each library
             raise BadInput(f"the colour profile cannot be applied to samples of 16 bits: {error}") from None

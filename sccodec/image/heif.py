@@ -105,7 +105,7 @@ def read_avif(data: bytes, notice: Notice) -> Raster:
         notice(pillow.SEVERAL)
     turn = pillow.orientation_of(opened, notice)
     if item.depth > 8:
-        samples, white = _of_more_bits(data), (1 << item.depth) - 1
+        samples, white = _of_more_bits(_still(data) if item.tracks else data), (1 << item.depth) - 1
     else:
         pillow.load_pixels(opened)
         samples, white = np.asarray(opened), 255
@@ -118,6 +118,11 @@ def read_avif(data: bytes, notice: Notice) -> Raster:
     model = "grey" if samples.shape[2] < 3 else "rgb"
     alpha = "straight" if samples.shape[2] in (2, 4) else ""
     return Raster.of_array(samples, model, white, alpha=alpha, colour=colours_of(item, notice), orientation=turn)
+
+
+def _still(data: bytes) -> bytes:
+    """The file called a picture, not a sequence: of the tracks of one, imagecodecs writes beyond its buffer."""
+    return data[:8] + b"avif" + data[12:]
 
 
 def _of_more_bits(data: bytes) -> npt.NDArray[np.uint16]:
