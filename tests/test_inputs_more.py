@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from test_inputs import HERE, load, near, png, ramp
+from test_inputs import HERE, load, near, png
 
 tifffile = pytest.importorskip("tifffile")
 imagecodecs = pytest.importorskip("imagecodecs")

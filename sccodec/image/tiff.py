@@ -1,21 +1,24 @@
-"""TIFF 6.0 and BigTIFF: tifffile takes the file apart and decodes, with imagecodecs; Pillow what those do not know.
+"""TIFF 6.0 and BigTIFF: tifffile takes the file apart and decodes, with imagecodecs.
 
     grey (either way round), RGB, CMYK, palettes; 1 to 16 bits, integers of 32, floats    tifffile
-    YCbCr outside JPEG, L*a*b*, and what remains                                          Pillow
+    L*a*b* of 8 bits                                                                      tifffile
+    YCbCr outside JPEG                                                                    tiff_ycbcr
 
-A file may hold damaged data under good tags: each JPEG strip must have its end.
+Pillow has libtiff do it, which writes to standard error what it finds; it is asked only for fax compression where
+imagecodecs has none. A file may hold damaged data under good tags: each part must be there, each JPEG part whole.
 """
 
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sccodec.errors import BadInput, BadStream, Corrupt
-from sccodec.image import jpeg, pillow
+from sccodec.image import jpeg, pillow, tiff_ycbcr
 from sccodec.image.colour import Colour, Notice
 from sccodec.image.raster import TURNED, Raster
 from sccodec.image.unlogged import unlogged
@@ -24,12 +27,24 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
 STARTS = (b"II\x2a\0", b"MM\0\x2a", b"II\x2b\0", b"MM\0\x2b")
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB = 0, 1, 2, 3, 5, 6, 8
-MODELS = {WHITE_IS_ZERO: "grey", BLACK_IS_ZERO: "grey", RGB: "rgb", PALETTE: "rgb", CMYK: "cmyk"}
-COLOURS = {"grey": 1, "rgb": 3, "cmyk": 4}
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
+MODELS = {
+    WHITE_IS_ZERO: "grey",
+    BLACK_IS_ZERO: "grey",
+    RGB: "rgb",
+    PALETTE: "rgb",
+    CMYK: "cmyk",
+    YCBCR: "rgb",
+    CIELAB: "lab",
+    ICCLAB: "lab",
+}
+COLOURS = {"grey": 1, "rgb": 3, "cmyk": 4, "lab": 3}
 JPEG_COMPRESSIONS = (6, 7)
 CCITT = (2, 3, 4)
-ICC, ORIENTATION = 34675, 274
+FAX = ("CCITTRLE", "CCITTFAX3", "CCITTFAX4")
+"""imagecodecs' names of them."""
+UNCOMPRESSED = 1
+PHOTOMETRIC, INK_SET, ICC, ORIENTATION = 262, 332, 34675, 274
 ASSOCIATED, UNASSOCIATED = 1, 2
 REDUCED_OR_MASK = 1 | 4
 LOOKED_AT = 8
@@ -53,10 +68,11 @@ def read(data: bytes, notice: Notice) -> Raster:
         if _pages(file) > 1:
             notice(pillow.SEVERAL)
         colour = Colour(_profile(page))
-        if not _taken(page):
-            return _by_pillow(data, notice, colour, page)
-        check_jpeg(page, data)
-        return _of_page(page, colour)
+        check_kind(page)
+        check_parts(page, data)
+        if int(page.compression) in CCITT and not _fax():
+            return _by_pillow(data, notice, colour)
+        return _of_page(page, data, colour)
 
 
 def _open(data: bytes) -> TiffFile:
@@ -102,23 +118,49 @@ def _orientation(page: TiffPage) -> int:
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _taken(page: TiffPage) -> bool:
-    """Whether tifffile decodes it as it is meant."""
-    if int(page.compression) in CCITT:
-        return False
-    if int(page.photometric) == YCBCR:
-        return int(page.compression) in JPEG_COMPRESSIONS and page.samplesperpixel == 3
-    return int(page.photometric) in MODELS
+def check_kind(page: TiffPage) -> None:
+    """Raise BadInput for a page that is not read here. What its tags do not say, or say in vain, is set right."""
+    import tifffile
+
+    if PHOTOMETRIC not in page.tags:  # as libtiff takes it
+        fax = int(page.compression) in CCITT
+        page.photometric = WHITE_IS_ZERO if fax else RGB if page.samplesperpixel >= COLOURS["rgb"] else BLACK_IS_ZERO
+    if int(page.compression) == UNCOMPRESSED:
+        page.predictor = 1
+    kind = ""
+    if int(page.compression) not in tifffile.TIFF.DECOMPRESSORS:
+        kind = f"compression {int(page.compression)}"
+    elif int(page.photometric) not in MODELS:
+        kind = f"photometric interpretation {int(page.photometric)}"
+    elif not isinstance(page.bitspersample, int):
+        kind = f"channels of {', '.join(map(str, page.bitspersample))} bits"
+    elif MODELS[int(page.photometric)] == "lab" and page.bitspersample != 8:
+        kind = f"L*a*b* of {page.bitspersample} bits"
+    elif int(page.photometric) == CMYK and page.tags.valueof(INK_SET, 1) != 1:
+        kind = "inks that are not CMYK"
+    if kind:
+        raise BadInput(f"it is a TIFF file of {kind}, which is not read here")
 
 
-def _by_pillow(data: bytes, notice: Notice, colour: Colour, page: TiffPage) -> Raster:
+def _fax() -> bool:
+    """Whether this imagecodecs has fax compression."""
+    import imagecodecs
+
+    return all(getattr(getattr(imagecodecs, name, None), "available", False) for name in FAX)
+
+
+def _by_pillow(data: bytes, notice: Notice, colour: Colour) -> Raster:
     opened = pillow.open_image(data, "TIFF")
-    if opened.mode.startswith("I"):
-        raise BadInput(
-            f"it is a TIFF file of a kind that is not read here: photometric {int(page.photometric)}, {page.dtype}"
-        )
     pillow.load_pixels(opened)
     return pillow.of_image(opened, notice, colour, 1)  # Pillow has turned it
+
+
+def check_parts(page: TiffPage, data: bytes) -> None:
+    """Raise Corrupt where a strip or tile has no data, of which tifffile makes black, or JPEG data have no end."""
+    n_parts = math.prod(page.chunked)
+    if len(page.dataoffsets) < n_parts or not all(page.dataoffsets) or not all(page.databytecounts):
+        raise Corrupt("the file is damaged: a part of its picture has no data")
+    check_jpeg(page, data)
 
 
 def check_jpeg(page: TiffPage, data: bytes) -> None:
@@ -136,27 +178,34 @@ def check_jpeg(page: TiffPage, data: bytes) -> None:
             raise Corrupt("the file is damaged: its JPEG data are not whole")
 
 
-def _of_page(page: TiffPage, colour: Colour) -> Raster:
-    samples: npt.NDArray[Any] = np.asarray(page.asarray())
+def _of_page(page: TiffPage, data: bytes, colour: Colour) -> Raster:
     photometric = int(page.photometric)
-    model = MODELS.get(photometric, "rgb")
-    samples = _interleaved(samples, page)
+    model = MODELS[photometric]
+    if photometric == YCBCR and int(page.compression) not in JPEG_COMPRESSIONS:
+        return Raster.of_array(tiff_ycbcr.rgb(page, data), model, 255, colour=colour, orientation=_orientation(page))
+    samples = _interleaved(np.asarray(page.asarray()), page)
     white = _white(samples, page)
     if white == 65535 and samples.dtype.itemsize > 2:
         samples = samples.astype(np.uint16)
+    samples, alpha = _with_alpha(samples, page, 1 if photometric == PALETTE else COLOURS[model])
     if photometric == PALETTE:
-        samples, white = _through_palette(samples, page)
-    n_colours = COLOURS[model]
-    alpha = ""
-    if samples.shape[2] > n_colours:
-        extra = int(page.extrasamples[0]) if page.extrasamples else 0
-        alpha = {ASSOCIATED: "premultiplied", UNASSOCIATED: "straight"}.get(extra, "")
-        samples = samples[:, :, : n_colours + bool(alpha)]
+        samples, white = _through_palette(samples, white, page)
+    elif photometric == WHITE_IS_ZERO:
+        samples = np.concatenate([(white - samples[:, :, :1]).astype(samples.dtype), samples[:, :, 1:]], 2)
+    elif photometric == ICCLAB:  # a and b have an offset, which CIE L*a*b* has not
+        samples = samples ^ np.array([0, 128, 128, 0], np.uint8)[: samples.shape[2]]
+    return Raster.of_array(samples, model, white, alpha=alpha, colour=colour, orientation=_orientation(page))
+
+
+def _with_alpha(samples: npt.NDArray[Any], page: TiffPage, n_colours: int) -> tuple[npt.NDArray[Any], str]:
+    """The colours, and behind them alpha where one of the extra samples is that; and what kind of alpha it is."""
     if samples.shape[2] < n_colours:
         raise BadInput(f"it is a TIFF file of {samples.shape[2]} samples a pixel, which are too few for its colours")
-    if photometric == WHITE_IS_ZERO:
-        samples = np.concatenate([(white - samples[:, :, :1]).astype(samples.dtype), samples[:, :, 1:]], 2)
-    return Raster.of_array(samples, model, white, alpha=alpha, colour=colour, orientation=_orientation(page))
+    kinds = {ASSOCIATED: "premultiplied", UNASSOCIATED: "straight"}
+    for index, extra in enumerate(page.extrasamples, n_colours):
+        if int(extra) in kinds and index < samples.shape[2]:
+            return samples[:, :, [*range(n_colours), index]], kinds[int(extra)]
+    return samples[:, :, :n_colours], ""
 
 
 def _interleaved(samples: npt.NDArray[Any], page: TiffPage) -> npt.NDArray[Any]:
@@ -177,18 +226,28 @@ def _white(samples: npt.NDArray[Any], page: TiffPage) -> int:
     """The sample that is white; raises BadInput for samples that are no picture's."""
     if samples.dtype.kind == "f":
         return pillow.white_of(samples.astype(np.float32))
-    if samples.dtype.kind == "i" or samples.dtype.itemsize > 2:
+    if samples.dtype.itemsize > 2:
         return pillow.white_of(samples.astype(np.int64))
-    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
-    return int((1 << bits) - 1)
+    bits: int = page.bitspersample
+    if samples.dtype.kind == "i" and MODELS[int(page.photometric)] != "lab":
+        if samples.min(initial=0) < 0:
+            raise BadInput("the picture's samples are below 0: convert it to 8 or 16 bits without a sign first")
+        bits -= 1
+    return (1 << bits) - 1
 
 
-def _through_palette(samples: npt.NDArray[Any], page: TiffPage) -> tuple[npt.NDArray[Any], int]:
-    """Colours of 16 bits; of 8 where they are no more, as most writers have it."""
+def _through_palette(samples: npt.NDArray[Any], opaque: int, page: TiffPage) -> tuple[npt.NDArray[Any], int]:
+    """Colours of 16 bits; of 8 where they are no more, as most writers have it. And alpha, where there is one."""
     palette = np.asarray(page.colormap).T.astype(np.uint16)
-    if samples.max(initial=0) >= len(palette):
+    if samples[:, :, 0].max(initial=0) >= len(palette):
         raise Corrupt("the file is damaged: a pixel has a colour that is not in its palette")
     white = 65535
-    if (palette % 257 == 0).all() or (palette % 256 == 0).all():
+    if palette.max(initial=0) <= 255:  # some writers have not scaled them
+        palette, white = palette.astype(np.uint8), 255
+    elif (palette % 257 == 0).all() or (palette % 256 == 0).all():
         palette, white = (palette >> 8).astype(np.uint8), 255
-    return palette[samples[:, :, 0]], white
+    colours = palette[samples[:, :, 0]]
+    if samples.shape[2] > 1:
+        alpha = np.floor(samples[:, :, 1:] * (white / opaque) + 0.5).astype(colours.dtype)
+        colours = np.concatenate([colours, alpha], 2)
+    return colours, white
