@@ -84,6 +84,15 @@ def near(one: Primaries, other: Primaries) -> bool:
     return max(abs(a - b) for a, b in zip(one, other, strict=True)) < 2e-3
 
 
+def are_colours(primaries: Primaries) -> bool:
+    """Whether primaries that a file states can be meant: within the diagram of x and y, and not on one line."""
+    points = [(primaries[i], primaries[i + 1]) for i in range(0, 8, 2)]
+    if not all(0 <= x <= 1 and 0 < y <= 1 and x + y < 1.0001 for x, y in points):
+        return False
+    (rx, ry), (gx, gy), (bx, by) = points[:3]
+    return abs((gx - rx) * (by - ry) - (bx - rx) * (gy - ry)) > 1e-3
+
+
 def of_code_points(primaries: int, transfer: int, notice: Notice) -> Colour:
     """The colours that code points of H.273 stand for; unspecified ones are sRGB's, and unknown ones, with a notice."""
     for number, known, name in ((primaries, PRIMARIES, "primaries"), (transfer, TRANSFERS, "transfer")):

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from sccodec.errors import BadInput, Truncated
 from sccodec.image import pillow
 from sccodec.image.colour import Colour, Notice
 from sccodec.image.raster import TURNED, Raster
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # the others stand within coded data
-END, APP1, APP2 = 0xD9, 0xE1, 0xE2
+END, SCAN, COMMENT, APP1, APP2, ADOBE = 0xD9, 0xDA, 0xFE, 0xE1, 0xE2, 0xEE
+METADATA = (*range(0xE0, ADOBE), 0xEF, COMMENT)
+"""Markers of what the picture does not need; Adobe's tells its colours."""
 WITHOUT_LENGTH = (0x01, 0xD8)
 FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 """Markers of frame headers: 8 bits, 12 bits, and lossless ones."""
@@ -48,15 +55,17 @@ def frame(data: bytes) -> bytes:
 def size(data: bytes) -> tuple[int, int]:
     """Width and height, upright."""
     if (header := frame(data))[:1] in (b"\x08", b""):
-        return pillow.size(data)
+        return pillow.size_of(_open(data, lambda text: None))
     width, height = int.from_bytes(header[3:5], "big"), int.from_bytes(header[1:3], "big")
     return (height, width) if _orientation(data, lambda text: None) in TURNED else (width, height)
 
 
 def read(data: bytes, notice: Notice) -> Raster:
     """The picture; raises Truncated, BadInput, or Pillow's errors."""
+    colours = Colour(_profile(data, notice))
+    orientation = _orientation(data, notice)
     if (header := frame(data))[:1] in (b"\x08", b""):
-        return pillow.read(data, notice)
+        return pillow.of_opened(_open(data, notice), notice, colours)
     import imagecodecs
 
     if header[0] != 12 or header[5] not in (1, 3):
@@ -68,15 +77,44 @@ def read(data: bytes, notice: Notice) -> Raster:
         samples,
         "grey" if header[5] == 1 else "rgb",
         4095,
-        colour=Colour(_profile(data)),
-        orientation=_orientation(data, notice),
+        colour=colours,
+        orientation=orientation,
     )
 
 
-def _profile(data: bytes) -> bytes | None:
-    """The parts of an ICC profile in their order."""
-    parts = {c[12]: c[14:] for marker, c in segments(data) if marker == APP2 and c.startswith(ICC) and len(c) > 14}
-    return b"".join(parts[i] for i in sorted(parts)) or None
+def _open(data: bytes, notice: Notice) -> PillowImage:
+    """Opened by Pillow; without metadata where it does not get past them."""
+    try:
+        return pillow.open_image(data, "JPEG")
+    except UnidentifiedImageError:
+        opened = pillow.open_image(_without_metadata(data), "JPEG")
+        notice("the file's metadata cannot be read, and are left out")
+        return opened
+
+
+def _without_metadata(data: bytes) -> bytes:
+    kept, position = [data[:2]], 2
+    while (found := MARKER.search(data, position)) is not None:
+        marker, end = data[found.end() - 1], found.end()
+        if marker in (SCAN, END):
+            kept.append(data[found.start() :])
+            break
+        position = end + (0 if marker in WITHOUT_LENGTH else max(2, int.from_bytes(data[end : end + 2], "big")))
+        if marker not in METADATA:
+            kept.append(data[found.start() : position])
+    return b"".join(kept)
+
+
+def _profile(data: bytes, notice: Notice) -> bytes | None:
+    """The parts of an ICC profile in their order; a notice where one is missing."""
+    found = [content for marker, content in segments(data) if marker == APP2 and content.startswith(ICC)]
+    if not found:
+        return None
+    parts = {content[12]: content[14:] for content in found if len(content) > 14}
+    if len(parts) != max((content[13] for content in found if len(content) > 14), default=1):
+        notice("the colour profile is not whole: colours are taken as they are")
+        return None
+    return b"".join(parts[i] for i in sorted(parts))
 
 
 def _orientation(data: bytes, notice: Notice) -> int:

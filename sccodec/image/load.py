@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sccodec.container import MAX_PIXELS, excess
 from sccodec.errors import BadInput, BadStream, SccodecError
+from sccodec.image import pillow
 from sccodec.image.colour import Notice, Picture
 from sccodec.image.kinds import START_BYTES, kind_of
 from sccodec.image.raster import to_picture
@@ -31,6 +32,7 @@ KNOWN_OTHERS = (
     (rb"\x1f\x8b", "it is a gzip file, and no picture"),
     (rb"8BPS", "it is a PSD file of a kind that is not read here: save it with 8 bits, or as PNG"),
     (rb"SIMPLE  =", "it is a FITS file, which is not read here: convert it to PNG or TIFF first"),
+    (rb"P7\n", "it is a PAM file, which is not read here: convert it to PNG or PPM first"),
     (rb"PF\n", "it is a PFM file in colour, which is not read here: convert it to TIFF first"),
     (rb".{4}ftyp", "it is a video, or a HEIF file of a kind that is not read here"),
 )
@@ -55,9 +57,13 @@ def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> 
         data = _bytes_of(source)
         kind = kind_of(data[:START_BYTES])
         kind.check_whole(data)
-        if too_much := excess(*kind.size(data), max_pixels):
+        stated = kind.size(data)
+        if too_much := excess(*stated, max_pixels):
             raise BadInput(f"the picture is {too_much}")
-        return to_picture(kind.read(data, tell), tell)
+        raster = kind.read(data, tell)
+        if raster.size != stated:
+            raise BadInput("the file is damaged: its picture is not of the size that it states")
+        return to_picture(raster, tell)
 
     return _guarded(read, source)
 
@@ -119,6 +125,9 @@ def _said(error: Exception) -> str:
 
 def _instead_of_a_picture(source: Path | bytes) -> str:
     start = source[:START_BYTES] if isinstance(source, bytes) else source.read_bytes()[:START_BYTES]
-    return next(
-        (words for pattern, words in KNOWN_OTHERS if re.match(pattern, start, re.IGNORECASE | re.DOTALL)), NOT_A_PICTURE
-    )
+    for pattern, words in KNOWN_OTHERS:
+        if re.match(pattern, start, re.IGNORECASE | re.DOTALL):
+            return words
+    if name := kind_of(start).name.upper() or pillow.named(start):
+        return f"it begins as {name} files do, but is damaged, or of a kind that is not read here"
+    return NOT_A_PICTURE

@@ -32,6 +32,8 @@ EXIF = b"Exif\0\0"
 """The mark before EXIF data, where there is one."""
 NO_EXIF = "the EXIF data cannot be read, and are left out"
 SEVERAL = "the file holds several pictures: the first is used"
+START = 16
+"""Bytes by which Pillow's readers know their files."""
 _LIMIT = threading.RLock()  # guards Image.MAX_IMAGE_PIXELS, which is one for all threads
 if hasattr(os, "register_at_fork"):  # no process begins with the lock held, nor without the limit
     os.register_at_fork(before=_LIMIT.acquire, after_in_parent=_LIMIT.release, after_in_child=_LIMIT.release)
@@ -53,24 +55,32 @@ _MODELS = {"L": "grey", "LA": "grey", "RGB": "rgb", "RGBA": "rgb", "CMYK": "cmyk
 
 def read(data: bytes, notice: Notice) -> Raster:
     """The first picture of a file; Pillow's errors."""
-    opened = open_image(data)
+    return of_opened(open_image(data), notice)
+
+
+def of_opened(opened: PillowImage, notice: Notice, colour: Colour | None = None) -> Raster:
+    """The first picture of a file that is open; Pillow's errors. colour: where it is known better."""
     if getattr(opened, "is_animated", False):  # Pillow: only readers of formats with several pictures have it
         layered = opened.format == "PSD"  # which opens as its layers together
         notice("the file holds layers: the picture of all together is used" if layered else SEVERAL)
     load_pixels(opened)
-    return of_image(opened, notice)
+    return of_image(opened, notice, colour)
 
 
 def size(data: bytes) -> tuple[int, int]:
     """Width and height, upright."""
-    opened = open_image(data)
+    return size_of(open_image(data))
+
+
+def size_of(opened: PillowImage) -> tuple[int, int]:
+    """Width and height, upright, of a file that is open."""
     width, height = opened.size
     return (height, width) if orientation_of(opened, lambda text: None) in TURNED else (width, height)
 
 
 def open_image(data: bytes, *formats: str) -> PillowImage:
     """Not yet decoded; formats: Pillow's names of those that it may be of."""
-    tried = formats or _formats_of(data[:16])
+    tried = formats or _formats_of(data[:START])
     for name in PLUGINS.keys() & set(tried) - Image.OPEN.keys():
         importlib.import_module(f"PIL.{PLUGINS[name]}")
     try:
@@ -89,6 +99,15 @@ def load_pixels(opened: PillowImage) -> None:
             opened.load()
 
 
+def named(start: bytes) -> str:
+    """Pillow's name of the format whose mark stands at a file's beginning, "" where none does."""
+    for name in _formats_of(start[:START]):
+        accept = Image.OPEN[name][1] if name in Image.OPEN else None
+        if name not in _WITHOUT_MARK and accept is not None and accept(start[:START].ljust(START, b"\0")):
+            return name
+    return ""
+
+
 @functools.lru_cache(maxsize=64)
 def _formats_of(start: bytes) -> tuple[str, ...]:
     """Pillow's formats that may be tried, in a fixed order."""
@@ -96,7 +115,7 @@ def _formats_of(start: bytes) -> tuple[str, ...]:
         if start.startswith(mark):
             return (name,)
     Image.init()
-    sure, others = [], []
+    sure, others, start = [], [], start.ljust(START, b"\0")  # of less, some readers raise errors
     for name in sorted(Image.OPEN):
         if name in _WITHOUT_MARK:
             others.append(name)

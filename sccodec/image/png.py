@@ -26,6 +26,10 @@ NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 USED = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf")
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By the colour types."""
+DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""Likewise."""
+GAMMAS = range(1000, 1000001)
+"""gAMA, times 100000, that can be meant."""
 LARGEST_PROFILE = 2**24
 """Bytes of an ICC profile, unpacked; a bomb is refused."""
 RAW_EXIF = b"Raw profile type exif\0"
@@ -112,8 +116,13 @@ def parse(data: bytes) -> Chunks:
     if left_out:
         names = ", ".join(sorted(left_out))
         found.notices.append(f"the checksum of {names[:60]} is wrong: what it says is left out")
-    if found.colour_type not in CHANNELS or found.depth not in (1, 2, 4, 8, 16):
+    if found.depth not in DEPTHS.get(found.colour_type, ()):
         raise Corrupt(f"the file is damaged: there is no colour type {found.colour_type} of {found.depth} bits")
+    if 0 in found.size:
+        raise Corrupt("the file is damaged: it states a picture without pixels")
+    colours = next((len(part) - 12 for part in found.needed if part[4:8] == b"PLTE"), 0)
+    if found.colour_type == 3 and (colours == 0 or colours % 3):
+        raise Corrupt("the file is damaged: it has no palette")
     return found
 
 
@@ -204,13 +213,32 @@ def colours_of(found: Chunks, notice: Notice) -> Colour:
             return Colour(profile)
     if b"sRGB" in found.used:
         return Colour()
-    gamma = int.from_bytes(found.used.get(b"gAMA", b"")[:4], "big") / 100000 or None
-    primaries = None
-    if len(content := found.used.get(b"cHRM", b"")) >= 32:
-        white_x, white_y, *others = (value / 100000 for value in struct.unpack(">8I", content[:32]))
-        if min(white_y, *others[1::2]) > 0:
-            primaries = cast(colour.Primaries, (*others, white_x, white_y))
-    return colour.of_gamma(gamma, primaries)
+    return colour.of_gamma(_gamma(found, notice), _primaries(found, notice))
+
+
+def _gamma(found: Chunks, notice: Notice) -> float | None:
+    """gAMA, the exponent by which light became samples."""
+    content = found.used.get(b"gAMA")
+    if content is None:
+        return None
+    value = int.from_bytes(content, "big")
+    if len(content) != 4 or value not in GAMMAS:
+        notice("gAMA is damaged, and is left out")
+        return None
+    return value / 100000
+
+
+def _primaries(found: Chunks, notice: Notice) -> colour.Primaries | None:
+    """cHRM: white's x and y, then those of red, green and blue."""
+    content = found.used.get(b"cHRM")
+    if content is None:
+        return None
+    values = [value / 100000 for value in struct.unpack(f">{len(content) // 4}I", content[: len(content) // 4 * 4])]
+    primaries = cast(colour.Primaries, (*values[2:], *values[:2]))
+    if len(content) != 32 or not colour.are_colours(primaries):
+        notice("cHRM is damaged, and is left out")
+        return None
+    return primaries
 
 
 def unpacked(content: bytes, notice: Notice) -> bytes | None:
