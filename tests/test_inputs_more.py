@@ -14,6 +14,7 @@ from test_inputs import HERE, load, near, png, ramp
 
 from sccodec import image
 from sccodec.errors import BadInput
+from sccodec.image import jpegxl
 
 pytest.importorskip("tifffile")
 imagecodecs = pytest.importorskip("imagecodecs")
@@ -142,3 +143,68 @@ def test_a_picture_has_the_size_that_its_file_states() -> None:
     data = (HERE / "two.heic").read_bytes()
     with pytest.raises(BadInput, match="size"):
         image.load(data.replace(b"ispe", b"free"), print)
+
+
+# --- JPEG 2000
+
+
+def jp2(samples: npt.NDArray[np.uint8], space: int | bytes, *parts: tuple[bytes, bytes]) -> bytes:
+    """A file of samples [H, W] or [H, W, C]; space: an enumerated one, or a profile; parts: further boxes of jp2h."""
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + kind + content
+
+    stream = imagecodecs.jpeg2k_encode(samples, level=0, codecformat="j2k")
+    height, width, channels = (*samples.shape, 1)[:3]
+    colours = b"\2\0\0" + space if isinstance(space, bytes) else b"\1\0\0" + struct.pack(">I", space)
+    header = box(b"ihdr", struct.pack(">IIHBBBB", height, width, channels, 7, 7, 0, 0)) + box(b"colr", colours)
+    header += b"".join(box(*part) for part in parts)
+    start = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 " + bytes(4) + b"jp2 ")
+    return start + box(b"jp2h", header) + box(b"jp2c", stream)
+
+
+@pytest.mark.parametrize("bits", [5, 8, 12, 16])
+def test_palettes_of_jpeg_2000(bits: int) -> None:
+    index = ramp((12, 16), 255).astype(np.uint8)
+    most = (1 << bits) - 1
+    colours = np.random.default_rng(0).integers(0, most + 1, (256, 4))
+    colours[:, 3] = 0
+    mapped = (b"cmap", b"".join(struct.pack(">HBB", 0, 1, i) for i in range(4)))
+    defined = (b"cdef", struct.pack(">H", 4) + struct.pack(">12H", 0, 0, 1, 1, 0, 2, 2, 0, 3, 3, 1, 0))
+    deep = [f"{bits} bits"] * (bits > 8)
+
+    def palette(channels: int) -> tuple[bytes, bytes]:
+        values = colours[:, :channels].astype(">u2" if bits > 8 else "u1").tobytes()
+        return b"pclr", struct.pack(">HB", 256, channels) + bytes([bits - 1] * channels) + values
+
+    near(load(jp2(index, 16, palette(3), (b"cmap", mapped[1][:12])), *deep), colours[index][:, :, :3] * 255 / most, 1)
+    near(load(jp2(index, 16, palette(4), mapped, defined), "transparency", *deep), 255, 0)
+    with pytest.raises(BadInput, match="palette"):
+        image.load(jp2(index, 16, palette(3)), print)
+
+
+def test_four_channels_of_jpeg_2000() -> None:
+    """Transparency, ink, or nothing that is known."""
+    samples = np.concatenate([ROWS, np.full((12, 16, 1), 51, np.uint8)], 2)
+    near(load(jp2(samples, 16), "transparency"), ROWS * 0.2 + 204, 1)
+    near(load(jp2(samples, 12)), (255 - ROWS.astype(float)) * 0.8, 1)
+    profile = jpegxl.profile((HERE / "cmyk8.jxl").read_bytes())
+    assert profile is not None
+    wanted = ImageCms.profileToProfile(
+        Image.frombytes("CMYK", (16, 12), samples.tobytes()),
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        outputMode="RGB",
+    )
+    near(load(jp2(samples, profile)), np.asarray(wanted), 1)
+    unknown = (b"cdef", struct.pack(">H", 4) + struct.pack(">12H", 0, 0, 1, 1, 0, 2, 2, 0, 3, 3, 65535, 65535))
+    near(load(jp2(samples, 16, unknown)), ROWS, 0)
+
+
+def test_pictures_of_jpeg_2000_that_are_subsampled_as_a_whole_are_refused() -> None:
+    """Pillow would make a larger one of it, its colours mixed up."""
+    stream = bytearray(imagecodecs.jpeg2k_encode(ROWS, level=0, codecformat="j2k"))
+    stream[43:45] = stream[46:48] = stream[49:51] = b"\2\2"
+    stream[8:16] = stream[24:32] = struct.pack(">II", 32, 24)
+    with pytest.raises(BadInput, match="subsampled"):
+        image.load(bytes(stream), print)
