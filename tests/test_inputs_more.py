@@ -208,3 +208,12 @@ def test_pictures_of_jpeg_2000_that_are_subsampled_as_a_whole_are_refused() -> N
     stream[8:16] = stream[24:32] = struct.pack(">II", 32, 24)
     with pytest.raises(BadInput, match="subsampled"):
         image.load(bytes(stream), print)
+
+
+# --- JPEG XL
+
+
+def test_high_dynamic_range_in_jpeg_xl() -> None:
+    """By its code points as in other formats, and not by the profile that libjxl makes of them."""
+    stated = png(8, 2, np.full((16, 16, 3), (60, 140, 90), np.uint8), (b"cICP", bytes([9, 16, 0, 1])))
+    assert np.array_equal(load("pq.jxl", "dynamic range"), load(stated, "dynamic range"))

@@ -14,7 +14,7 @@ import numpy as np
 
 from sccodec.errors import BadInput, CodecUnavailable, Corrupt, Truncated
 from sccodec.image import boxes, pillow
-from sccodec.image.colour import Colour, Notice, Samples
+from sccodec.image.colour import Colour, Notice, Samples, of_code_points
 from sccodec.image.jpegxl_black import Spans, as_alpha
 from sccodec.image.raster import Raster
 
@@ -33,7 +33,8 @@ class Header:
 
     plain: whether colours are sRGB for certain. xyb: whether they are coded in XYB, as lossy files are. depth_at: the
     bit of the codestream where the selector of the depth stands, -1 for none. spans: what as_alpha() asks for, of a
-    picture with one extra channel.
+    picture with one extra channel. code_points: of H.273, primaries and transfer, where it states
+    no profile and they are usual.
     """
 
     width: int = 0
@@ -47,6 +48,7 @@ class Header:
     xyb: bool = True
     depth_at: int = -1
     spans: Spans | None = None
+    code_points: tuple[int, int] | None = None
 
 
 class Bits:
@@ -121,9 +123,14 @@ def header(stream: bytes) -> Header:
         raise Corrupt(f"the file states {n_extra} channels beside its colours: no picture has so many")
     found.extra = [_extra(bits, found, marks) for _ in range(n_extra)]
     found.xyb = bool(bits.take(1))
-    found.plain = bool(bits.take(1)) and not extra_fields
-    if found.extra == [BLACK] and bits.take(1):  # a profile; what kind of colours it is for comes last
-        bits.enum()
+    default_colours = bool(bits.take(1))
+    found.plain = default_colours and not extra_fields
+    if default_colours:
+        return found
+    has_profile, space = bits.take(1), bits.enum()
+    if not has_profile:
+        found.code_points = _code_points(bits, space)
+    elif found.extra == [BLACK]:
         extra, depth, shift, name, end = (8 * len(START) + at for at in marks)
         rare, colour = (8 * len(START) + at for at in (rare, bits.position))
         found.spans = Spans(rare, extra, depth, shift, name, end, colour, found.bits)
@@ -204,6 +211,16 @@ def _extra(bits: Bits, found: Header, marks: list[int]) -> int:
     return kind
 
 
+def _code_points(bits: Bits, space: int) -> tuple[int, int] | None:
+    """Primaries and transfer; None where they are not sRGB's, BT.2100's or P3's primaries under D65, or a gamma."""
+    if space > 1 or bits.enum() != 1:
+        return None
+    primaries = {1: 1, 9: 9, 11: 12}.get(bits.enum()) if space == 0 else 1
+    if primaries is None or bits.take(1):  # a gamma
+        return None
+    return primaries, bits.enum()
+
+
 def read(data: bytes, notice: Notice) -> Raster:
     """The first picture; raises BadStream, BadInput or CodecUnavailable, and what the libraries raise."""
     stream = codestream(data)
@@ -222,7 +239,10 @@ def read(data: bytes, notice: Notice) -> Raster:
         samples = samples.astype(np.float32)
     if samples.ndim == 2:
         samples = samples[:, :, None]
-    colours = Colour() if found.plain else Colour(profile(data))
+    if found.code_points is not None:
+        colours = of_code_points(*found.code_points, notice)
+    else:
+        colours = Colour() if found.plain else Colour(profile(data))
     return _raster(samples, found, white, colours)
 
 
