@@ -41,6 +41,16 @@ def test_a_profile_does_the_same_at_16_bits_as_at_8() -> None:
     near(load(png(16, 2, rows.astype(np.uint16) * 257, chunk), "16 bits"), by_lcms(rows, p3()), 1)
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_grey_in_linear_light(depth: int) -> None:
+    profile = imagecodecs.cms_profile("gray", gamma=1.0)
+    light = np.arange(256) / 255
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    rows = np.arange(256).reshape(16, 16, 1).astype(f"u{depth // 8}") * (257 if depth == 16 else 1)
+    got = load(png(depth, 0, rows, (b"iCCP", b"grey\0\0" + zlib.compress(profile))), *["16 bits"] * (depth == 16))
+    near(got, srgb.reshape(16, 16, 1), 1)
+
+
 def test_an_avif_sequence_of_10_bits() -> None:
     """Of its tracks imagecodecs writes beyond its buffer, which ends the process sooner or later."""
     for _ in range(3):

@@ -61,8 +61,9 @@ SRGB_GAMMA = 0.45455
 GAMMA_TOLERANCE = 0.05
 """A PNG's gAMA that is so near sRGB's, relatively, stands for sRGB."""
 EXACT = 0x100
-"""lcms's flag to evaluate profiles as they are. By itself it makes a coarse table of them for 16 bits, which is wrong
-by up to 15 of 255 where colours leave sRGB's gamut; a CMYK profile is a table anyhow."""
+"""lcms's flag to evaluate profiles as they are. By itself it makes a coarse table of them, which is wrong by up to 15
+of 255 at 16 bits, where colours leave sRGB's gamut, and by up to 10 for grey in linear light; a CMYK profile is a table
+anyhow."""
 REFERENCE_WHITE, HLG_PEAK, KNEE = 203.0, 1000.0, 0.75
 """cd/m2 of diffuse white in HDR (ITU-R BT.2408), and of HLG's peak; the part of sRGB's range that HDR keeps as is."""
 
@@ -180,10 +181,12 @@ class Converter:
         from PIL import Image
 
         mode = {"grey": "L", "cmyk": "CMYK", "lab": "LAB"}.get(self._model, "RGB")
-        squeezed = samples[:, :, 0] if mode == "L" else samples
-        height, width = samples.shape[:2]
-        stored = Image.frombytes(mode, (width, height), np.ascontiguousarray(squeezed).tobytes())
         transform = _transform(profile, mode)
+        if mode == "L":
+            ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+            return cast(Picture, np.asarray(transform.apply(ramp))[0][samples[:, :, 0]])
+        height, width = samples.shape[:2]
+        stored = Image.frombytes(mode, (width, height), np.ascontiguousarray(samples).tobytes())
         return np.asarray(transform.apply(stored))
 
     def _by_lcms_of_16_bits(self, samples: Samples) -> Picture:
@@ -211,7 +214,8 @@ class Converter:
 def _transform(profile: ImageCmsProfile, mode: str) -> Any:
     from PIL import ImageCms
 
-    return ImageCms.buildTransform(profile, _srgb(), mode, "RGB", ImageCms.Intent.PERCEPTUAL)
+    flags = EXACT if mode == "L" else 0
+    return ImageCms.buildTransform(profile, _srgb(), mode, "RGB", ImageCms.Intent.PERCEPTUAL, flags)
 
 
 @functools.lru_cache(maxsize=1)
