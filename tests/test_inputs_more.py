@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
@@ -15,6 +16,7 @@ from test_inputs import HERE, load, near, png, ramp
 from sccodec import image
 from sccodec.errors import BadInput
 from sccodec.image import jpegxl
+from sccodec.image.load import _said
 
 pytest.importorskip("tifffile")
 imagecodecs = pytest.importorskip("imagecodecs")
@@ -148,6 +150,19 @@ def test_a_broken_file_is_said_to_be_of_its_format(data: bytes, words: str) -> N
         image.load(data, print)
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TypeError("unsupported operand type(s) for //"), "damaged"),
+        (RuntimeError("'Decoding of color planes failed' (Unknown OBU type 0)"), "damaged"),
+        (ValueError("Invalid input: Unknown NCLX matrix"), "damaged"),
+        (ValueError("Unsupported marker\n\x7f 4"), r"not read here \(Unsupported marker 4\)"),
+    ],
+)
+def test_what_libraries_say_is_told_where_it_tells_something(error: Exception, words: str) -> None:
+    assert re.search(words, _said(error))
+
+
 def test_a_picture_has_the_size_that_its_file_states() -> None:
     """The limit on pixels holds for what is stated; libheif goes by the coded data."""
     data = (HERE / "two.heic").read_bytes()
@@ -227,3 +242,17 @@ def test_high_dynamic_range_in_jpeg_xl() -> None:
     """By its code points as in other formats, and not by the profile that libjxl makes of them."""
     stated = png(8, 2, np.full((16, 16, 3), (60, 140, 90), np.uint8), (b"cICP", bytes([9, 16, 0, 1])))
     assert np.array_equal(load("pq.jxl", "dynamic range"), load(stated, "dynamic range"))
+
+
+# --- BMP
+
+
+def test_the_profile_of_a_bmp() -> None:
+    pixels = bytes([90, 140, 60, 0]) * 64
+    header = struct.pack("<IiiHHIIiiII", 124, 8, 8, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    header += struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0) + b"DEBM" + bytes(48)
+    header += struct.pack("<4I", 4, 124 + len(pixels), len(p3()), 0)
+    start = b"BM" + struct.pack("<IHHI", 14 + 124 + len(pixels) + len(p3()), 0, 0, 14 + 124)
+    near(load(start + header + pixels + p3()), (0, 143, 84), 1)
+    near(load(start + header + pixels), (60, 140, 90), 0)
+    near(load(start + header + pixels + p3()[:200], "profile"), (60, 140, 90), 0)

@@ -214,7 +214,7 @@ class Converter:
 def _transform(profile: ImageCmsProfile, mode: str) -> Any:
     from PIL import ImageCms
 
-    flags = EXACT if mode == "L" else 0
+    flags = ImageCms.Flags(EXACT if mode == "L" else 0)
     return ImageCms.buildTransform(profile, _srgb(), mode, "RGB", ImageCms.Intent.PERCEPTUAL, flags)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sccodec.errors import Truncated
-from sccodec.image import boxes, heif, jpeg, jpeg2000, jpegxl, netpbm, pillow, png, tiff
+from sccodec.image import bmp, boxes, heif, jpeg, jpeg2000, jpegxl, netpbm, pillow, png, tiff
 from sccodec.image.colour import Notice
 from sccodec.image.raster import Raster
 
@@ -63,8 +63,9 @@ JPEGXL = Kind(
 PNG = Kind("png", png.read, png.size, png.check_whole, (re.escape(png.SIGNATURE),))
 TIFF = Kind("tiff", tiff.read, tiff.size, starts=tuple(re.escape(start) for start in tiff.STARTS))
 WEBP = Kind("webp", pillow.read, pillow.size, check_webp, (rb"RIFF.{4}WEBP",))
+BMP = Kind("bmp", bmp.read, pillow.size, starts=(re.escape(bmp.START),))
 NETPBM = Kind("netpbm", netpbm.read, pillow.size, starts=(rb"P[56]\s",))
-KINDS = (AVIF, HEIC, JPEG, JPEG2000, JPEGXL, PNG, TIFF, WEBP, NETPBM)
+KINDS = (AVIF, HEIC, JPEG, JPEG2000, JPEGXL, PNG, TIFF, WEBP, BMP, NETPBM)
 """All that have a reader of their own, the first that fits: mif1 stands beside avif, too."""
 OTHERS = Kind("", pillow.read, pillow.size)
 """All that Pillow reads beside them."""

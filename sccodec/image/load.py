@@ -41,6 +41,8 @@ UNSUPPORTED = re.compile(
     r"unsupported|not supported|not implemented|unknown|cannot handle|cannot identify", re.IGNORECASE
 )
 """What libraries say of files that are not damaged."""
+YET_DAMAGED = re.compile(r"invalid input|planes failed", re.IGNORECASE)
+"""What they say beside it of files that are."""
 
 
 def load(source: Path | bytes, notice: Notice, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -117,8 +119,9 @@ def _said(error: Exception) -> str:
     """What a library said, where it says something about the kind of file; otherwise that it is damaged."""
     if isinstance(error, Image.DecompressionBombError):
         return "the picture has too many pixels"
-    text = " ".join(str(error).split())[:160]
-    if UNSUPPORTED.search(text) or isinstance(error, NotImplementedError):
+    text = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())[:160]
+    unsupported = UNSUPPORTED.search(text) and not YET_DAMAGED.search(text) and not isinstance(error, TypeError)
+    if unsupported or isinstance(error, NotImplementedError):
         return f"the file is of a kind that is not read here ({text or type(error).__name__})"
     return "the file is damaged: its picture cannot be decoded"
 
