@@ -256,3 +256,18 @@ def test_the_profile_of_a_bmp() -> None:
     near(load(start + header + pixels + p3()), (0, 143, 84), 1)
     near(load(start + header + pixels), (60, 140, 90), 0)
     near(load(start + header + pixels + p3()[:200], "profile"), (60, 140, 90), 0)
+
+
+# --- GIF
+
+
+def test_around_a_frame_of_a_gif_there_is_nothing() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4), (60, 140, 90)).save(buffer, "GIF")
+    data = bytearray(buffer.getvalue())
+    frame = data.index(b"\x2c")
+    data[6:10] = struct.pack("<2H", 8, 6)
+    data[frame + 1 : frame + 5] = struct.pack("<2H", 3, 1)
+    expected = np.full((6, 8, 3), 255)
+    expected[1:5, 3:7] = (60, 140, 90)
+    near(load(bytes(data), "transparency"), expected, 0)

@@ -148,6 +148,7 @@ def test_fax_compression_writes_nothing_of_its_own(capfd: pytest.CaptureFixture[
         (2, [5, 6, 5], {}, "5, 6, 5 bits"),
         (8, 16, {}, "of 16 bits"),
         (5, 8, {332: 2}, "inks"),
+        (2, 64, {339: [3, 3, 3], 256: 16000, 257: 16000, 278: 16000}, "5.7 GiB of samples"),
     ],
 )
 def test_what_is_not_read_is_said_in_words(

@@ -64,7 +64,17 @@ def of_opened(opened: PillowImage, notice: Notice, colour: Colour | None = None)
         layered = opened.format == "PSD"  # which opens as its layers together
         notice("the file holds layers: the picture of all together is used" if layered else SEVERAL)
     load_pixels(opened)
-    return of_image(opened, notice, colour)
+    return of_image(_beyond_its_frame_clear(opened), notice, colour)
+
+
+def _beyond_its_frame_clear(opened: PillowImage) -> PillowImage:
+    """A GIF whose first frame is smaller than the picture has nothing around it, where Pillow puts any colour."""
+    frame = getattr(opened, "dispose_extent", None) if opened.format == "GIF" else None
+    if frame is None or frame == (0, 0, *opened.size):
+        return opened
+    clear = Image.new("RGBA", opened.size)
+    clear.paste(opened.convert("RGBA").crop(frame), frame)
+    return clear
 
 
 def size(data: bytes) -> tuple[int, int]:

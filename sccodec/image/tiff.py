@@ -52,6 +52,9 @@ LOOKED_AT = 8
 MOST_SAMPLES = 32
 """Samples a pixel; of those beyond the colours and alpha none is used."""
 
+MOST_BYTES = 2**32
+"""Of samples: as many as the largest picture of four floats a pixel has."""
+
 
 def size(data: bytes) -> tuple[int, int]:
     """Width and height, upright."""
@@ -138,6 +141,8 @@ def check_kind(page: TiffPage) -> None:
         kind = f"L*a*b* of {page.bitspersample} bits"
     elif int(page.photometric) == CMYK and page.tags.valueof(INK_SET, 1) != 1:
         kind = "inks that are not CMYK"
+    elif page.nbytes > MOST_BYTES:
+        kind = f"{page.nbytes / 2**30:.1f} GiB of samples"
     if kind:
         raise BadInput(f"it is a TIFF file of {kind}, which is not read here")
 
