@@ -15,7 +15,7 @@ from test_inputs import eight, load, near, ramp
 from sccodec import image
 from sccodec.errors import BadInput
 
-pytest.importorskip("tifffile")
+tifffile = pytest.importorskip("tifffile")
 imagecodecs = pytest.importorskip("imagecodecs")
 
 Value = int | list[int]
@@ -157,3 +157,23 @@ def test_what_is_not_read_is_said_in_words(
     data = tiff(photometric, bits if isinstance(bits, list) else [bits] * 3, 3, [bytes(2000)], tags)
     with pytest.raises(BadInput, match=words):
         image.load(data, print)
+
+
+def test_the_first_page_that_is_no_smaller_copy() -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(RGB[::4, ::4].copy(), photometric="rgb", subfiletype=1)
+        file.write(RGB, photometric="rgb")
+    assert np.array_equal(load(buffer.getvalue()), RGB)
+    raw = tiff(2, [8, 8, 8], 3, [RGB.tobytes()], {254: 1, 330: 8})
+    with pytest.raises(BadInput, match="smaller copy"):
+        image.load(raw, print)
+
+
+def test_stacks_of_imagej_are_several_pictures() -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.stack([RGB[:, :, 0], RGB[:, :, 1]]), imagej=True)
+    load(buffer.getvalue(), "several")
+    single = io.BytesIO()
+    tifffile.imwrite(single, RGB[:, :, 0], imagej=True)
+    load(single.getvalue())

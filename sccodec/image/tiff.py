@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import io
 import math
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,11 +46,12 @@ CCITT = (2, 3, 4)
 FAX = ("CCITTRLE", "CCITTFAX3", "CCITTFAX4")
 """imagecodecs' names of them."""
 UNCOMPRESSED = 1
+SUB_FILE, SUB_FILES = 254, 330
 PHOTOMETRIC, INK_SET, ICC, ORIENTATION = 262, 332, 34675, 274
 ASSOCIATED, UNASSOCIATED = 1, 2
 REDUCED_OR_MASK = 1 | 4
 LOOKED_AT = 8
-"""Pages that are counted."""
+"""Pages that are looked at."""
 MOST_SAMPLES = 32
 """Samples a pixel; of those beyond the colours and alpha none is used."""
 
@@ -65,10 +68,10 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def read(data: bytes, notice: Notice) -> Raster:
-    """The first page; raises BadInput or BadStream, and what the libraries raise."""
+    """The first page that is no smaller copy; raises BadInput or BadStream, and what the libraries raise."""
     with unlogged("tifffile"), unlogged("imagecodecs"), _open(data) as file:
         page = _page(file)
-        if _pages(file) > 1:
+        if _has_several(file):
             notice(pillow.SEVERAL)
         colour = Colour(_profile(page))
         check_kind(page)
@@ -87,7 +90,9 @@ def _open(data: bytes) -> TiffFile:
 def _page(file: TiffFile) -> TiffPage:
     if not len(file.pages):
         raise Corrupt("the file is damaged: it has no page")
-    page = file.pages.first
+    page = next((page for page in _first(file) if not _is_reduced(page)), file.pages.first)
+    if _is_reduced(page) and SUB_FILES in page.tags:
+        raise BadInput("it is a TIFF file whose first picture is a smaller copy, and the whole one is not read here")
     if min(page.imagewidth, page.imagelength) < 1:
         raise Corrupt("the file is damaged: it states a picture without pixels")
     if page.samplesperpixel > MOST_SAMPLES or page.imagedepth > 1:
@@ -97,18 +102,28 @@ def _page(file: TiffFile) -> TiffPage:
     return page
 
 
-def _pages(file: TiffFile) -> int:
-    """Pages that are neither smaller copies nor masks, among the first."""
+def _first(file: TiffFile) -> Iterator[TiffPage]:
+    """The first of its pages, as many as are looked at."""
     from tifffile import TiffPage
 
-    found = 0
     for index in range(LOOKED_AT):
         try:
             page = file.pages[index]
         except IndexError:
-            break
-        found += isinstance(page, TiffPage) and not int(page.tags.valueof(254, 0)) & REDUCED_OR_MASK
-    return found
+            return
+        if isinstance(page, TiffPage):
+            yield page
+
+
+def _is_reduced(page: TiffPage) -> bool:
+    """Whether it is a smaller copy, or a mask."""
+    return bool(int(page.tags.valueof(SUB_FILE, 0)) & REDUCED_OR_MASK)
+
+
+def _has_several(file: TiffFile) -> bool:
+    """Whether pages are beside each other, or ImageJ's pictures behind each other."""
+    stacked = re.match(r"ImageJ=.*^images=(?!1$)", str(file.pages.first.description), re.DOTALL | re.MULTILINE)
+    return stacked is not None or sum(not _is_reduced(page) for page in _first(file)) > 1
 
 
 def _profile(page: TiffPage) -> bytes | None:
