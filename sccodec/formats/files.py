@@ -48,7 +48,7 @@ def is_bpg(start: bytes) -> bool:
     return re.match(rb"BPG\xfb", start) is not None
 
 
-WITHOUT_CODEC = (kinds.TIFF, kinds.NETPBM)
+WITHOUT_CODEC = (kinds.TIFF, kinds.BMP, kinds.NETPBM)
 FORMATS = (
     Format("bpg", is_bpg, kinds.nothing),
     *(Format(kind.name, kind.has, kind.check_whole) for kind in kinds.KINDS if kind not in WITHOUT_CODEC),

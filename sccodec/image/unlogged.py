@@ -11,12 +11,12 @@ from contextlib import contextmanager
 def unlogged(name: str) -> Iterator[None]:
     """Keep a library's warnings out of the log while it works."""
     logger = logging.getLogger(name)
-    logger.addFilter(_nothing)
+
+    def nothing(record: logging.LogRecord) -> bool:  # one for each use, which another thread does not remove
+        return False
+
+    logger.addFilter(nothing)
     try:
         yield
     finally:
-        logger.removeFilter(_nothing)
-
-
-def _nothing(record: logging.LogRecord) -> bool:
-    return False
+        logger.removeFilter(nothing)
