@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +163,14 @@ def test_a_broken_file_is_said_to_be_of_its_format(data: bytes, words: str) -> N
 )
 def test_what_libraries_say_is_told_where_it_tells_something(error: Exception, words: str) -> None:
     assert re.search(words, _said(error))
+
+
+def test_threads_leave_the_filter_of_warnings_as_it_was() -> None:
+    files = [(HERE / name).read_bytes() for name in ("z.tif", "g16.jxl", "gama1.png")] * 20
+    before = warnings.filters[:]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda data: image.load(data, lambda text: None), files))
+    assert warnings.filters[:] == before
 
 
 def test_a_picture_has_the_size_that_its_file_states() -> None:

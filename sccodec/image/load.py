@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +16,7 @@ from sccodec.image.colour import Notice, Picture
 from sccodec.image.kinds import START_BYTES, kind_of
 from sccodec.image.raster import to_picture
 from sccodec.notices import once
+from sccodec.image.unwarned import unwarned
 
 Result = TypeVar("Result")
 
@@ -93,8 +93,7 @@ def _bytes_of(source: Path | bytes) -> bytes:
 def _guarded(read: Callable[[], Result], source: Path | bytes) -> Result:
     """What read() gives; BadInput, in our words, for whatever it raises."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks about odd files are many lines long
+        with unwarned():
             return read()
     except BadStream as error:
         raise BadInput(str(error)) from None
