@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sccodec.errors import BadInput
 from sccodec.image import boxes
 
 pillow_heif = pytest.importorskip("pillow_heif")
+HERE = Path(__file__).parent / "inputs"
 FLAT = np.full((64, 64, 3), (60, 140, 90), np.uint8)
 
 
@@ -75,3 +77,20 @@ def test_other_data_are_refused_by_their_name(kind: bytes, name: str) -> None:
     assert changed != data
     with pytest.raises(BadInput, match=f"HEIF file of {name} data"):
         image.load(changed, print)
+
+
+@pytest.mark.parametrize("name", ["grid.heic", "crop.avif", "g9.jp2", "ga16.jxl", "g16.jxl", "cmyk8.jxl"])
+@pytest.mark.parametrize("tail", [bytes(64), b"\0\0\x41\x0aImage_UTC_DataSEFHk\0\0\0SEFT"])
+def test_what_cameras_add_behind_the_boxes_is_passed_over(name: str, tail: bytes) -> None:
+    data = (HERE / name).read_bytes()
+    assert np.array_equal(image.load(data + tail, print), image.load(data, print))
+
+
+@pytest.mark.parametrize("name", ["grid.heic", "crop.avif", "g9.jp2"])
+def test_a_box_that_is_cut_short_is_none_that_was_added(name: str) -> None:
+    data = (HERE / name).read_bytes()
+    for left_out in (1, 9, 40):
+        with pytest.raises(BadInput):
+            image.load(data[:-left_out], print)
+        with pytest.raises(BadInput):
+            image.load(data + (100).to_bytes(4, "big") + b"mdat", print)

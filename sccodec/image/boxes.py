@@ -15,8 +15,19 @@ MOST_PROPERTIES = 1000
 """Properties of an item beyond which a file is taken for damaged."""
 
 
+CODED = (b"mdat", b"idat", b"jp2c", b"jxlc", b"jxlp")
+"""Types of boxes that hold coded data."""
+OTHERS = (b"ftyp", b"meta", b"moov", b"moof", b"free", b"skip", b"uuid", b"jp2h", b"jbrd", b"brob", b"Exif", b"xml ")
+"""Other types that stand at the top level of a file."""
+
+
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes of a part of a file, of all of it by default: (type, start, end) of their contents."""
+    """The boxes of a part of a file, of all of it by default: (type, start, end) of their contents.
+
+    Behind those of a whole file, if some were of coded data, may stand bytes that are no box, which some cameras add;
+    fewer than a box begins with are the start of one that was cut.
+    """
+    may_be_followed, coded = start == 0 and end is None, False
     position, end = start, len(data) if end is None else end
     while position < end:
         size, kind, first = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8], 8
@@ -24,11 +35,15 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
             size, first = int.from_bytes(data[position + 8 : position + 16], "big"), 16
         elif size == 0:  # to the end of the file
             size = end - position
+        fits = first <= size <= end - position
+        if not fits and may_be_followed and coded and len(kind) == len(b"mdat") and kind not in CODED + OTHERS:
+            return
         if end - position < first or size > end - position:
             raise Truncated("the file ends within one of its boxes: it was cut short")
         if size < first:
             raise Corrupt("the file is damaged: one of its boxes has no possible length")
         yield kind, position + first, position + size
+        coded |= kind in CODED
         position += size
 
 

@@ -15,8 +15,8 @@ from sccodec.image import pillow
 from sccodec.image.colour import Notice, Picture
 from sccodec.image.kinds import START_BYTES, kind_of
 from sccodec.image.raster import to_picture
-from sccodec.notices import once
 from sccodec.image.unwarned import unwarned
+from sccodec.notices import once
 
 Result = TypeVar("Result")
 
