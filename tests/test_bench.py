@@ -444,9 +444,9 @@ def test_rows_of_other_pictures_under_the_name_are_said(picture: Picture) -> Non
     held = measured_rows(picture, "jpeg")
     assert said(held) == () and said([replace(held[0], picture="renamed.png")]) == ()
     (changed,) = said([replace(held[0], sha256="1" * 64), held[1]])
-    assert "1 rows there are of pictures that have changed" in changed and "--name" in changed
+    assert "1 row there is of pictures that have changed" in changed and "--name" in changed
     (others,) = said([replace(row, sha256="1" * 64, picture=f"other {row.picture}") for row in held])
-    assert "1 other pictures" in others and "--name" in others
+    assert "of another picture:" in others and "--name" in others
     assert said([replace(row, sha256="1" * 64, picture="z.png", dataset="another") for row in held]) == ()
     assert said([held[0], replace(held[1], sha256="1" * 64, picture="z.png")]) == ()  # the set has grown, or shrunk
 

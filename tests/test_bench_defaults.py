@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 from PIL import Image
 
 from sccodec import api, bundle
-from sccodec.bench import datasets, defaults, fetch, registry, specs
+from sccodec.bench import datasets, defaults, fetch, registry, rows, specs
 from sccodec.bench.entries import Entry
 from sccodec.bench.measure import Item
+from sccodec.cli import _bench
 from sccodec.errors import BadInput, CodecUnavailable
 from tests import shared
 from tests.shared import ppm_digest
@@ -61,7 +63,7 @@ def test_bench_of_kodak_just_so(sources: Path, run: Run) -> None:
 
     code, out, err = run("bench", "--dataset", "kodak", "--fetch", "--from", sources)
     assert code == 0, err
-    assert "rows go to kodak.jsonl" in err and "rows to measure, of 2 pictures: about " in err
+    assert "rows go to kodak.jsonl" in err and "rows to measure, of 2 pictures: " in err
     assert sum("compressai" in line for line in err.splitlines()) == 1
     held = [json.loads(line) for line in Path("kodak.jsonl").read_text().splitlines()]
     assert {row["dataset"] for row in held} == {"kodak"} and all(row["error"] is None for row in held)
@@ -129,7 +131,7 @@ def test_an_estimate_is_of_pixels_settings_and_repeats() -> None:
     assert defaults.seconds_of(Item("avif:q=8", ()), 2 * 10**6, 3) == pytest.approx(6 * one)
     assert defaults.seconds_of(Item("jpeg:q=8", ("psnr",)), 10**6, 1) < one
     assert [defaults.in_words(s) for s in (1, 42, 700, 9000)] == [
-        "a few seconds", "40 seconds", "12 minutes", "2.5 hours",
+        "a few seconds", "about 40 seconds", "about 12 minutes", "about 2.5 hours",
     ]  # fmt: skip
 
 
@@ -190,3 +192,34 @@ def test_pictures_are_those_of_people(tmp_path: Path) -> None:
     assert isinstance(lost, Entry)
     with pytest.raises(FileNotFoundError):
         lost.read()
+
+
+class Said:
+    """In place of what prints: takes the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.notice = self.error = self.lines.append
+
+
+def test_where_there_is_no_bar_a_line_says_how_far_it_is_now_and_then() -> None:
+    said, seconds = Said(), [0.0]
+    weights = {("a", str(i)): 1.0 for i in range(90)} | {("b", str(i)): 10.0 for i in range(10)}
+    course = _bench.Course(weights, said, None, lambda: seconds[0])  # type: ignore[arg-type]
+    for spec, picture in weights:
+        seconds[0] += 2 * weights[spec, picture]  # the machine is half as quick as was expected
+        course.advance(spec, picture)
+    assert said.lines[:2] == ["8 of 100 rows, about 6 minutes left", "38 of 100 rows, about 5 minutes left"]
+    assert len(said.lines) == 6 and course.said() == "100 of 100 rows"
+
+
+def test_an_error_that_a_picture_has_with_every_spec_is_said_once() -> None:
+    said = Said()
+    course = _bench.Course({}, said, None, lambda: 0.0)  # type: ignore[arg-type]
+    summary = _bench.Summary(Counter({"png": 40, "jpeg": 40}), said, course)  # type: ignore[arg-type]
+    for spec in ("png", "jpeg"):
+        summary.add(rows.Row(spec, "bad.png", error="it is damaged"))
+    assert said.lines == ["bad.png, png: it is damaged"] and summary.n_errors == 2
+    for i in range(30):
+        summary.add(rows.Row("png", f"{i}.png", error="it is damaged"))
+    assert len(said.lines) == 11 and "more rows fail" in said.lines[-1] and summary.n_errors == 32

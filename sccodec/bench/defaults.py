@@ -118,11 +118,11 @@ def seconds_of_run(plan: Plan, jobs: int) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """A time for a person: "a few seconds", "40 seconds", "12 minutes", "1.5 hours"."""
+    """A time for a person: "a few seconds", "about 40 seconds", "about 12 minutes", "about 1.5 hours"."""
     if seconds < 10:
         return "a few seconds"
     if seconds < 90:
-        return f"{round(seconds, -1):.0f} seconds"
+        return f"about {round(seconds, -1):.0f} seconds"
     if seconds < 5400:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
+        return f"about {seconds / 60:.0f} minutes"
+    return f"about {seconds / 3600:.1f} hours"

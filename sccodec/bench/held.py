@@ -98,6 +98,10 @@ def distinct(entries: Sequence[Entry]) -> list[Entry]:
     return list(found.values())
 
 
+def rows_are(n: int) -> str:
+    return "1 row there is" if n == 1 else f"{n} rows there are"
+
+
 def remarks(held: Sequence[Row], dataset: Dataset) -> list[str]:
     """What is to be said of rows under the data set's name that are of other pictures than the set's.
 
@@ -111,10 +115,11 @@ def remarks(held: Sequence[Row], dataset: Dataset) -> list[str]:
     hint = "--name gives a set a name of its own"
     if changed:
         return [
-            f"{len(changed)} rows there are of pictures that have changed since, or of another set named "
+            f"{rows_are(len(changed))} of pictures that have changed since, or of another set named "
             f"{dataset.name!r}: a report passes over them; {hint}"
         ]
     if ours and len(others) == len(ours) and known:
         n = len({row.sha256 for row in others})
-        return [f"all rows of {dataset.name!r} there are of {n} other pictures: a report takes all for one set; {hint}"]
+        what = "another picture" if n == 1 else f"{n} other pictures"
+        return [f"all rows of {dataset.name!r} there are of {what}: a report takes all for one set; {hint}"]
     return []

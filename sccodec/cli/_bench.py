@@ -67,12 +67,13 @@ class Course:
             self._reporter.notice(self.said())
 
     def said(self) -> str:
-        """ "120 of 840 rows, about 12 minutes left"."""
+        """How far it is: "120 of 840 rows, about 12 minutes left"."""
         from sccodec.bench.defaults import in_words
 
         total = sum(self._weights.values())
         left = (self._clock() - self._begun) * (total - self._done) / self._done if self._done else total
-        return f"{self._rows} of {len(self._weights)} rows, about {in_words(max(0.0, left))} left"
+        rest = f", {in_words(left)} left" if self._rows < len(self._weights) else ""
+        return f"{self._rows} of {len(self._weights)} rows{rest}"
 
     def finished(self, text: str) -> None:
         """Say that a spec is through, where there is a bar to stand above; the table will have it in any case."""
@@ -105,7 +106,10 @@ def following(plan: Plan, clock: Callable[[], float] = time.monotonic) -> Iterat
 
 
 class Summary:
-    """Counts rows and errors, of which it prints the first, and tells when a spec's last picture is through."""
+    """Counts rows and errors, and tells when a spec's last picture is through.
+
+    It prints the first errors; one that a picture has with every spec, as one that cannot be read, is printed once.
+    """
 
     def __init__(self, expected: Counter[str], reporter: Reporter, course: Course) -> None:
         self._left = expected
@@ -113,6 +117,7 @@ class Summary:
         self._course = course
         self._rows: dict[str, list[Row]] = {}
         self.n_errors = 0
+        self._said: set[tuple[str, str]] = set()
 
     def add(self, row: Row) -> None:
         spec = row.spec
@@ -120,17 +125,23 @@ class Summary:
         self._left[spec] -= 1
         if row.error is not None:
             self.n_errors += 1
-            if self.n_errors <= SHOWN_ERRORS:
-                self._reporter.error(f"{row.picture}, {spec}: {row.error}")
-            elif self.n_errors == SHOWN_ERRORS + 1:
-                self._reporter.error("more rows fail, which are counted in the end")
+            self._say(row, row.error)
         if self._left[spec] == 0:
             self._course.finished(describe(spec, self._rows.pop(spec)))
         self._course.advance(spec, row.picture)
 
+    def _say(self, row: Row, error: str) -> None:
+        if (row.picture, error) in self._said:
+            return
+        self._said.add((row.picture, error))
+        if len(self._said) <= SHOWN_ERRORS:
+            self._reporter.error(f"{row.picture}, {row.spec}: {error}")
+        elif len(self._said) == SHOWN_ERRORS + 1:
+            self._reporter.error("more rows fail, which are counted in the end")
 
-def print_table(output: Path, plan: Plan, specs: Sequence[str]) -> None:
-    """The table of all rows that the run was about, on standard output, however it ended."""
+
+def print_table(output: Path, plan: Plan, specs: Sequence[str]) -> bool:
+    """The table of all rows that the run was about, on standard output; gives whether there is one."""
     from sccodec.bench import rows
     from sccodec.report import summary
 
@@ -138,6 +149,7 @@ def print_table(output: Path, plan: Plan, specs: Sequence[str]) -> None:
     lines = summary.lines(found, plan.setup.dataset, specs, len(plan.entries))
     for line in lines or ["no measurement succeeded yet: there is nothing to show"]:
         click.echo(line)
+    return bool(lines)
 
 
 def absent(missing: Mapping[str, str], metrics: Sequence[str]) -> str:

@@ -143,7 +143,8 @@ def planned(found: Dataset, wish: Wish, output: Path, *, is_asked: bool) -> Plan
     for text in plan.remarks:
         notice(f"{output}: {text}")
     if plan.copies:
-        notice(f"{plan.copies} more files are equal to one of the pictures: each picture is measured and counted once")
+        more = "1 more file is" if plan.copies == 1 else f"{plan.copies} more files are"
+        notice(f"{more} equal to one of the pictures: each picture is measured and counted once")
     if plan.skipped:
         notice(f"{plan.skipped} rows are in {output} already")
     if plan.stale:
@@ -151,7 +152,7 @@ def planned(found: Dataset, wish: Wish, output: Path, *, is_asked: bool) -> Plan
     total, seconds = sum(1 for _ in plan.items()), defaults.seconds_of_run(plan, wish.jobs)
     if total and (not is_asked or seconds >= ASKED_SECONDS):
         n = len({chunk.entry.name for chunk in plan.chunks})
-        notice(f"{total} rows to measure, of {n} pictures: about {defaults.in_words(seconds)} on two cores")
+        notice(f"{total} rows to measure, of {n} picture{'s' * (n != 1)}: {defaults.in_words(seconds)} on two cores")
     return plan
 
 
@@ -171,8 +172,8 @@ def measure(plan: Plan, wish: Wish, output: Path, *, says_missing: bool) -> int:
 
             run.run(plan, wish.jobs, keep)
     finally:
-        _bench.print_table(output, plan, wish.specs)
-        if says_missing and (text := _bench.absent(plan.setup.missing, wish.metrics)):
+        shown = _bench.print_table(output, plan, wish.specs)
+        if shown and says_missing and (text := _bench.absent(plan.setup.missing, wish.metrics)):
             click.echo(f"\n{text}")
     if summary.n_errors:
         Reporter().error(f"{summary.n_errors} of {total} rows failed, see {output}")
