@@ -247,9 +247,12 @@ class Bundle:
     def _definition(self, name: str) -> nn.Module:
         """What ``build(name, config)`` of sccodec.codecs.<codec>.networks gives, for every network of a model file.
 
+        Of segmenters, which are no codec, sccodec.networks.segmenters has it.
         The module's state_dict has the names of the file's weights. Raises ModelMismatch where there is none.
         """
-        definitions = importlib.import_module(f"sccodec.codecs.{self.codec}.networks")
+        is_codec = self.codec != "segmenter"
+        place = f"sccodec.codecs.{self.codec}.networks" if is_codec else "sccodec.networks.segmenters"
+        definitions = importlib.import_module(place)
         try:
             module: nn.Module = definitions.build(name, self.config)
         except (KeyError, TypeError, ValueError) as error:

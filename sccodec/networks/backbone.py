@@ -19,8 +19,8 @@ BLOCKS = (
     (6, 5, 2, 192), (6, 5, 1, 192), (6, 5, 1, 192), (6, 5, 1, 192),
     (6, 3, 1, 320),
 )  # fmt: skip
-# Blocks after which the resolution is about to halve: features at strides 2, 4, 8 and 16.
-TAPS = (0, 2, 4, 10)
+# Blocks after which the resolution is about to halve, or the last of its own: features at strides 2, 4, 8, 16 and 32.
+TAPS = (0, 2, 4, 10, 14)
 
 
 class InvertedResidual(nn.Module):
@@ -48,20 +48,21 @@ class InvertedResidual(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Image features at strides 2, 4, 8 and 16.
+    """Image features at strides 2, 4, 8 and 16, and at 32 where it is deep.
 
     Takes RGB float [B, 3, H, W] in [0, 1], and gives a list of [B, C, H/s, W/s], rounded up, with
-    C = 16, 24, 40, 112 at s = 2, 4, 8, 16.
+    C = 16, 24, 40, 112, 192 at s = 2, 4, 8, 16, 32.
     """
 
     channels = tuple(BLOCKS[i][3] for i in TAPS)
 
-    def __init__(self) -> None:
+    def __init__(self, *, deep: bool = False) -> None:
         super().__init__()
+        self.taps = TAPS if deep else TAPS[:-1]
         self.stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         self.bn = nn.BatchNorm2d(32, eps=1e-3)
         c_in, blocks = 32, []
-        for expansion, kernel, stride, c_out in BLOCKS[: TAPS[-1] + 1]:
+        for expansion, kernel, stride, c_out in BLOCKS[: self.taps[-1] + 1]:
             blocks.append(InvertedResidual(c_in, expansion, kernel, stride, c_out))
             c_in = c_out
         self.blocks = nn.ModuleList(blocks)
@@ -71,7 +72,7 @@ class Backbone(nn.Module):
         features = []
         for i, block in enumerate(self.blocks):
             h = block(h)
-            if i in TAPS:
+            if i in self.taps:
                 features.append(h)
         return features
 
@@ -89,7 +90,7 @@ class Backbone(nn.Module):
         state = {}
         for key, value in public.items():
             head, *rest = key.split(".")
-            if head == "_blocks" and int(rest[0]) <= TAPS[-1]:
+            if head == "_blocks" and int(rest[0]) <= self.taps[-1]:
                 state[f"blocks.{rest[0]}.{parts[rest[1]]}.{rest[2]}"] = value
             elif head in names:
                 state[f"{names[head]}.{rest[0]}"] = value

@@ -45,7 +45,7 @@ class Segmenter(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = Backbone()
-        _, c4, c8, c16 = Backbone.channels
+        _, c4, c8, c16, _ = Backbone.channels
         w = config.width
         self.reduce = nn.Sequential(nn.Conv2d(c16, w, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU())
         self.context = nn.ModuleList(Separable(w, w, 5, d) for d in (1, 2, 3))
