@@ -28,7 +28,7 @@ from sccodec.training.recipes import (  # noqa: E402
     segmenter_street_small,
 )
 
-TINY = PyramidConfig(width=16, decoder=8)
+TINY = PyramidConfig(width=16, decoder=8, fine=4)
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def train(recipe: object, data: Path, out: Path, steps: int = 2) -> Path:
         (ErfSegmenter(ErfConfig()), 1_000_000),
     ],
 )
-def test_networks_have_their_size_and_give_a_quarter_of_the_resolution(network: torch.nn.Module, most: int) -> None:
+def test_networks_have_their_size_and_give_half_of_the_resolution(network: torch.nn.Module, most: int) -> None:
     assert most / 2 < sum(p.numel() for p in network.parameters()) < most
     with torch.no_grad():
-        assert network.eval()(torch.rand(1, 3, 64, 96)).shape == (1, 11, 16, 24)
+        assert network.eval()(torch.rand(1, 3, 64, 96)).shape == (1, 11, 32, 48)
 
 
 def test_a_non_bottleneck_block_sees_as_far_as_its_dilation() -> None:
@@ -103,13 +103,19 @@ def test_what_is_void_teaches_neither_the_segmenter_nor_the_discriminator() -> N
     known, truth = segmenter_street_gan.true_maps(labels, (2, 2))
     assert known[0, 0].tolist() == [[True, False], [True, False]]
     assert truth[0, :, 0, 0].argmax() == 2 and truth[0, :, 1, 0].argmax() == 3
-    weight = torch.ones(11)
     other = logits.clone()
     other[..., 1] = torch.randn(1, 11, 2)
-    half = labels.clone()
-    half[..., 2:] = street.VOID  # what bilinear interpolation of the right-hand column reaches
-    found = [{k: v.item() for k, v in street.losses(x, half, weight).items()} for x in (logits, other)]
-    assert found[0] == pytest.approx(found[1])
+    found = [{k: v.item() for k, v in street.losses(x, labels, torch.ones(11)).items()} for x in (logits, other)]
+    assert found[0] == found[1]
+
+
+def test_a_sample_stands_for_all_pixels_that_it_covers() -> None:
+    labels = torch.tensor([[[0, 0, 1, street.VOID], [0, 2, 1, 1]]])
+    assert street.shares(labels, (1, 2))[0, :3, 0].T.tolist() == [[0.75, 0.0, 0.25], [0.0, 0.75, 0.0]]
+    logits, weight = torch.randn(1, 11, 1, 2), torch.rand(11) + 0.5
+    whole = logits.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    expected = torch.nn.functional.cross_entropy(whole, labels, weight, ignore_index=street.VOID).item()
+    assert street.losses(logits, labels, weight)["cross_entropy"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_weights_of_classes_are_one_in_the_mean_and_higher_for_rare_ones() -> None:
@@ -122,10 +128,11 @@ def test_weights_of_classes_are_one_in_the_mean_and_higher_for_rare_ones() -> No
 def test_dice_of_a_hand_worked_map() -> None:
     probability = torch.zeros(1, 11, 1, 2)
     probability[0, :2, 0, 0], probability[0, 1, 0, 1] = torch.tensor([0.75, 0.25]), 1.0
-    labels = torch.tensor([[[0, 1]]])
+    truth = torch.zeros(1, 11, 1, 2)
+    truth[0, 0, 0, 0] = truth[0, 1, 0, 1] = 1.0
     # Class 0: 2 * 0.75 / (0.75 + 1 + 1); class 1: 2 * 1 / (1.25 + 1 + 1).
     expected = 1 - (1.5 / 2.75 + 2 / 3.25) / 2
-    assert street.dice(probability, labels).item() == pytest.approx(expected, abs=1e-6)
+    assert street.dice(probability, truth).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_crops_keep_pictures_and_labels_together(toy_streets: Path) -> None:
@@ -161,7 +168,7 @@ def test_a_model_file_computes_what_was_trained(toy_streets: Path, recipe: objec
     network.load_state_dict(state)
     with torch.no_grad():
         expected = network(torch.from_numpy(x)).numpy()
-    assert logits.shape == (1, 11, 24, 16)
+    assert logits.shape == (1, 11, 48, 32)
     np.testing.assert_allclose(logits, expected, atol=2e-3)
 
 
@@ -174,7 +181,7 @@ def test_small_ones_are_taught_by_the_installed_one(toy_streets: Path, monkeypat
     images = torch.rand(2, 3, 64, 96)
     teacher = street_teacher.Teacher(toy_streets)
     taught = teacher.probabilities(images)
-    assert taught.shape == (2, 11, 16, 24) and torch.allclose(taught.sum(1), torch.ones(2, 16, 24), atol=1e-5)
+    assert taught.shape == (2, 11, 32, 48) and torch.allclose(taught.sum(1), torch.ones(2, 32, 48), atol=1e-5)
     assert street_teacher.disagreement(taught.log(), taught).item() == pytest.approx(0, abs=1e-6)
     for recipe, variant in ((segmenter_street_small, "street_small"), (segmenter_street_scratch, "street_scratch")):
         made = train(recipe, toy_streets, toy_streets / variant, 1)

@@ -12,18 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sccodec.networks.pyramid import Fine
 from sccodec.networks.segmenter import upsample
 
 
 @dataclass(frozen=True)
 class ErfConfig:
     """classes; widths: channels at strides 2, 4, 8 and 16; rates: dilations of the blocks at strides 4, 8 and 16;
-    decoder: channels of what brings them together."""
+    decoder, fine: channels of what brings them together, and at stride 2."""
 
     classes: int = 11
     widths: tuple[int, int, int, int] = (16, 32, 64, 112)
     rates: tuple[tuple[int, ...], ...] = ((1, 1), (1, 2, 1, 2), (1, 2, 4, 8))
     decoder: int = 48
+    fine: int = 16
 
 
 class NonBottleneck1d(nn.Module):
@@ -61,12 +63,12 @@ def blocks(channels: int, rates: Sequence[int]) -> nn.Sequential:
 
 
 class ErfSegmenter(nn.Module):
-    """Class logits for every 4x4 block of pixels.
+    """Class logits for every 2x2 block of pixels.
 
-    Takes RGB float [B, 3, H, W] in [0, 1], H and W multiples of 16; gives logits [B, classes, H/4, W/4].
+    Takes RGB float [B, 3, H, W] in [0, 1], H and W multiples of 16; gives logits [B, classes, H/2, W/2].
 
         image -> 1/2 -> 1/4, blocks -> 1/8, blocks -> 1/16, dilated blocks
-              -> up + 1/8, block -> up + 1/4, block -> logits
+              -> up + 1/8, block -> up + 1/4, block -> spread + 1/2 -> logits
     """
 
     def __init__(self, config: ErfConfig) -> None:
@@ -74,7 +76,8 @@ class ErfSegmenter(nn.Module):
         self.config = config
         c2, c4, c8, c16 = config.widths
         d = config.decoder
-        self.enter = nn.Sequential(Downsampler(3, c2), Downsampler(c2, c4))
+        self.enter2 = Downsampler(3, c2)
+        self.enter4 = Downsampler(c2, c4)
         self.blocks4 = blocks(c4, config.rates[0])
         self.enter8 = Downsampler(c4, c8)
         self.blocks8 = blocks(c8, config.rates[1])
@@ -85,13 +88,14 @@ class ErfSegmenter(nn.Module):
         self.merge8 = NonBottleneck1d(d)
         self.lateral4 = nn.Conv2d(c4, d, 1)
         self.merge4 = NonBottleneck1d(d)
-        self.classify = nn.Conv2d(d, config.classes, 1)
+        self.fine = Fine(d, c2, config.fine, config.classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        f4 = self.blocks4(self.enter(image * 2 - 1))
+        f2 = self.enter2(image * 2 - 1)
+        f4 = self.blocks4(self.enter4(f2))
         f8 = self.blocks8(self.enter8(f4))
         f16 = self.blocks16(self.enter16(f8))
         h = self.merge8(torch.relu(upsample(self.leave16(f16), f8) + self.lateral8(f8)))
         h = self.merge4(torch.relu(upsample(h, f4) + self.lateral4(f4)))
-        logits: Tensor = self.classify(h)
+        logits: Tensor = self.fine(h, f2)
         return logits

@@ -147,29 +147,35 @@ def class_weights(share: NDArray[np.float64]) -> Tensor:
 
 
 def losses(logits: Tensor, labels: Tensor, weight: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy and one minus the Dice coefficient, of logits at 1/4 brought to half of the labels' size.
+    """Cross-entropy, and one minus the Dice coefficient, of logits at a part of the labels' size; void does not count.
 
-    At half resolution they cost a quarter, and still see what is two pixels wide.
+    Each sample of the logits stands for all pixels that it covers. weight: of each class, in the cross-entropy.
     """
-    logits = half_size(logits)
-    labels = labels[:, ::2, ::2]
-    entropy = F.cross_entropy(logits, labels, weight, ignore_index=VOID)
-    return {"cross_entropy": entropy, "dice": dice(logits.softmax(1), labels)}
+    truth = shares(labels, (logits.shape[-2], logits.shape[-1]))
+    found = F.log_softmax(logits.float(), 1)
+    weighted = truth * weight[:, None, None]
+    entropy = -(weighted * found).sum() / weighted.sum().clamp_min(1e-6)
+    return {"cross_entropy": entropy, "dice": dice(found.exp(), truth)}
 
 
-def half_size(logits: Tensor) -> Tensor:
-    """Logits at 1/4 of the picture, at 1/2."""
-    return F.interpolate(logits.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
+def shares(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Of each class in the cells of a grid, which divide the labels' size: float [B, classes, h, w].
 
-
-def dice(probability: Tensor, labels: Tensor) -> Tensor:
-    """One minus the Dice coefficient, averaged over the classes that occur in the batch; void pixels do not count."""
+    They sum up to 1, and to less where something is void.
+    """
     known = labels != VOID
-    truth = F.one_hot(labels.masked_fill(~known, 0), CLASSES).permute(0, 3, 1, 2).to(probability.dtype)
-    truth, probability = truth * known[:, None], probability * known[:, None]
+    truth = F.one_hot(labels.masked_fill(~known, 0), CLASSES).to(torch.uint8)
+    truth = truth.permute(0, 3, 1, 2).float() * known[:, None]
+    return F.avg_pool2d(truth, (labels.shape[1] // size[0], labels.shape[2] // size[1]))
+
+
+def dice(probability: Tensor, truth: Tensor) -> Tensor:
+    """One minus the Dice coefficient of probabilities and shares [B, classes, h, w], over the classes that occur."""
+    probability = probability * truth.sum(1, keepdim=True)
     overlap = (probability * truth).sum((0, 2, 3))
-    total = probability.sum((0, 2, 3)) + truth.sum((0, 2, 3))
-    present = truth.sum((0, 2, 3)) > 0
+    size = truth.sum((0, 2, 3))
+    total = probability.sum((0, 2, 3)) + size
+    present = size > 0
     return 1 - (2 * overlap[present] / (total[present] + 1)).mean()
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from sccodec.errors import BadInput
 from sccodec.networks.convcrf import Refinement
-from sccodec.networks.pyramid import MULTIPLE
+from sccodec.networks.pyramid import MULTIPLE, STRIDE
 from sccodec.networks.segmenters import NETWORK
 from sccodec.networks.segmenters import describe as described_network
 from sccodec.training import street
@@ -45,6 +45,7 @@ def export_segmenter(checkpoints: Sequence[Path], out: Path, variant: str, netwo
         "colours": street.COLOURS,
         "long_side": LONG_SIDE,
         "multiple": MULTIPLE,
+        "stride": STRIDE,
         "network": described_network(network),
         "crf": None if refinement is None else {"window": refinement.crf.window, "steps": refinement.steps},
     }

@@ -41,7 +41,7 @@ class Teacher:
         return street.jitter(images, rng), torch.cat([labels for _, labels in found]).long()
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """What it finds in pictures [B, 3, H, W], [B, classes, H/4, W/4]."""
+        """What it finds in pictures [B, 3, H, W]: [B, classes, h, w], at the size of its logits."""
         arrays = images.contiguous().cpu().numpy()
         logits = [self.network.run({"image": picture[None]})[0] for picture in arrays]
         return torch.from_numpy(np.concatenate(logits)).to(images.device).softmax(1)

@@ -42,7 +42,7 @@ class RefinementTask(Task):
         images, labels = self.crops.draw(batch, rng)
         images, labels = images.to(self.device), labels.to(self.device)
         logits = self.teacher.probabilities(images).clamp_min(1e-6).log()
-        terms = street.losses(self.refinement(logits, F.avg_pool2d(images, 4)), labels, self.weight)
+        terms = street.losses(self.refinement(logits, guide_of(images, logits)), labels, self.weight)
         self.optimisers["refinement"].zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         sync_gradients(self.refinement.parameters())
@@ -55,10 +55,15 @@ class RefinementTask(Task):
         class Refined(nn.Module):
             def forward(self, images: Tensor) -> Tensor:
                 logits = teacher.probabilities(images).clamp_min(1e-6).log()
-                refined: Tensor = refinement(logits, F.avg_pool2d(images, 4))
+                refined: Tensor = refinement(logits, guide_of(images, logits))
                 return refined
 
         return street.evaluate(Refined(), self.held, self.device)
+
+
+def guide_of(images: Tensor, logits: Tensor) -> Tensor:
+    """The pictures at the size of the logits."""
+    return F.adaptive_avg_pool2d(images, (logits.shape[-2], logits.shape[-1]))
 
 
 def build(options: Options) -> RefinementTask:

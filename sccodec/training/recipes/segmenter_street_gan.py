@@ -22,6 +22,8 @@ from sccodec.training.street_export import export_segmenter
 LAMBDA = 0.01
 RATE = 1e-4
 """The paper's, both."""
+MAP_STRIDE = 4
+"""The discriminator sees maps, and the pictures beside them, at a quarter of their size."""
 
 
 class SegGanTask(StreetTask):
@@ -37,27 +39,27 @@ class SegGanTask(StreetTask):
         self.optimisers["discriminator"] = torch.optim.Adam(self.judge.parameters(), RATE, (0.9, 0.999))
 
     def others(self, logits: Tensor, images: Tensor) -> dict[str, Tensor]:
-        return {"adversarial": LAMBDA * adversarial_loss(self.judge(logits.softmax(1), quarter(images)))}
+        picture = F.avg_pool2d(images, MAP_STRIDE)
+        return {"adversarial": LAMBDA * adversarial_loss(self.judge(found_maps(logits, picture), picture))}
 
     def after(self, logits: Tensor, images: Tensor, labels: Tensor) -> dict[str, float]:
-        found, picture = logits.softmax(1), quarter(images)
-        known, truth = true_maps(labels, (logits.shape[-2], logits.shape[-1]))
+        picture = F.avg_pool2d(images, MAP_STRIDE)
+        found = found_maps(logits, picture)
+        known, truth = true_maps(labels, (picture.shape[-2], picture.shape[-1]))
         truth = torch.where(known, truth, found)  # what has no label tells nothing
         loss = discriminator_loss(self.judge(truth, picture), self.judge(found, picture))
         self.descend("discriminator", loss)
         return {"discriminator": loss.item()}
 
 
-def quarter(images: Tensor) -> Tensor:
-    """The pictures at the size of the maps."""
-    return F.avg_pool2d(images, 4)
+def found_maps(logits: Tensor, like: Tensor) -> Tensor:
+    """Probabilities, brought to the height and width of another tensor by mean."""
+    return F.adaptive_avg_pool2d(logits.softmax(1), (like.shape[-2], like.shape[-1]))
 
 
 def true_maps(labels: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Where half of a cell or more is labelled [B, 1, h, w], and the class of most there [B, classes, h, w]."""
-    known = labels != street.VOID
-    truth = F.one_hot(labels.masked_fill(~known, 0), street.CLASSES).permute(0, 3, 1, 2).float() * known[:, None]
-    share = F.adaptive_avg_pool2d(truth, size)
+    share = street.shares(labels, size)
     most = F.one_hot(share.argmax(1), street.CLASSES).permute(0, 3, 1, 2).float()
     return share.sum(1, keepdim=True) >= 0.5, most
 
