@@ -47,10 +47,11 @@ from sccodec.codecs.conceptual.textures import (
     traverse_textures,
 )
 from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE, HyperpriorModel
-from sccodec.codecs.hyperprior.latents import TILE, Latents, code_tiles, pixels_around, shape_of, tiles, widen
+from sccodec.codecs.hyperprior.latents import TILE, Latents, code_tiles, pixels_around, shape_of, tiles
 from sccodec.container import Container
 from sccodec.entropy.coder import MEAN_STEPS, Reader, Writer
 from sccodec.errors import ModelMismatch
+from sccodec.image.tiles import widen
 from sccodec.labels import choice, coding
 
 BITSTREAM = 2

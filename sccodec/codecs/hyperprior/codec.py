@@ -34,11 +34,11 @@ from sccodec.codecs.hyperprior.latents import (
     entropy_of,
     pixels_around,
     tiles,
-    widen,
 )
 from sccodec.container import Container
 from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
 from sccodec.errors import ModelMismatch
+from sccodec.image.tiles import widen
 
 BITSTREAM = 1
 DEFAULT_QUALITY = 50.0

@@ -22,6 +22,7 @@ from sccodec.codecs.hyperprior.coding import (
     traverse,
 )
 from sccodec.entropy.coder import Coder
+from sccodec.image.tiles import widen
 
 TILE = 64  # latents a side
 
@@ -123,8 +124,3 @@ def pixels_around(image: Picture, rows: slice, columns: slice, margin: int) -> t
     if any(missing):
         part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
     return np.ascontiguousarray(part), top, left
-
-
-def widen(part: slice, margin: int, end: int) -> tuple[int, int]:
-    """Where a part of 0..end starts and ends with a margin on both sides."""
-    return max(0, part.start - margin), min(end, part.stop + margin)
