@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from sccodec.errors import BadInput
 from sccodec.image.colour import Picture
+from sccodec.image.palette import RGB, apart
 
 _JPEG_SIDE = 65500
 
@@ -47,10 +49,13 @@ def to_bytes(picture: Picture, suffix: str = ".png") -> bytes:
     return buffer.getvalue()
 
 
-def labels_to_bytes(labels: Picture) -> bytes:
-    """A map of classes, uint8 [h, w], as a PNG whose samples are the classes; a palette tells them apart."""
+def labels_to_bytes(labels: Picture, colours: Sequence[RGB] | None = None) -> bytes:
+    """A map of classes, uint8 [h, w], as a PNG whose samples are the classes; a palette tells them apart.
+
+    colours: of the classes, one for each that there may be; without, 256 far apart.
+    """
     image = Image.fromarray(labels)
-    image.putpalette(_palette())
+    image.putpalette([sample for colour in (apart(256) if colours is None else colours) for sample in colour])
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
@@ -65,16 +70,3 @@ def format_of(suffix: str) -> str:
     if found is None or found not in Image.SAVE or found == "PDF":
         raise BadInput(f"no picture format is written to {suffix or 'names without a suffix'!r}; use .png, for example")
     return found
-
-
-def _palette() -> list[int]:
-    """256 colours far apart: the bits of the index spread over the high bits of red, green and blue."""
-    colours = []
-    for index in range(256):
-        red = green = blue = 0
-        for bit in range(3):
-            red |= (index >> (3 * bit) & 1) << (7 - bit)
-            green |= (index >> (3 * bit + 1) & 1) << (7 - bit)
-            blue |= (index >> (3 * bit + 2) & 1) << (7 - bit)
-        colours += [red, green, blue]
-    return colours

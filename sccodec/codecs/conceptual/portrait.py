@@ -12,11 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sccodec.codec import Picture
+from sccodec.labels.classes import FACES
 
-LABELS = (
-    "background", "skin", "nose", "glasses", "left_eye", "right_eye", "left_brow", "right_brow", "left_ear",
-    "right_ear", "mouth", "upper_lip", "lower_lip", "hair", "hat", "ear_ring", "necklace", "neck", "cloth",
-)  # fmt: skip
+LABELS = FACES
 """The classes of CelebAMask-HQ, by number."""
 
 SHAPES = (0.8, 1.25)
