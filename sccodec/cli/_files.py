@@ -51,10 +51,14 @@ def plan(
     *,
     force: bool,
     also_read: Sequence[str] = (),
+    several: bool = False,
+    in_folder: Callable[[str], str] | None = None,
 ) -> list[Job]:
     """Pair inputs with outputs; default_name turns an input's stem into the name of its output.
 
-    also_read: further files that no output may replace.
+    also_read: further files that no output may replace. several: whether the inputs are several in any case, as those
+    of a folder are. in_folder: from an input to the name that its output has in a folder that the user named, below
+    which there may be others; default_name's otherwise.
 
     The output is a file, a folder (one that exists, or ends with a separator, or takes several inputs), "-",
     or None for a file beside the input. Raises click.UsageError and BadInput before anything is read.
@@ -64,7 +68,7 @@ def plan(
         raise click.UsageError("standard input can be read once only")
     if output == "":
         raise click.UsageError("the name of the output is empty")
-    several = len(inputs) > 1
+    several = several or len(inputs) > 1
     if output is not None and _is_standard_output(output):
         output = STREAM  # by whichever name: /dev/stdout, /proc/self/fd/1
     if several and output == STREAM:
@@ -79,10 +83,22 @@ def plan(
             if folder.exists() and not folder.is_dir():
                 raise click.UsageError(f"{output!r} is a file, and not a folder for the outputs")
     jobs = [_job(name, output, folder, default_name, force=force) for name in inputs]
+    if folder is not None and in_folder is not None:
+        jobs = [replace(job, target=folder / in_folder(name)) for job, name in zip(jobs, inputs, strict=True)]
     _refuse_clashes(jobs, also_read, force=force)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
+        for job in jobs:
+            assert job.target is not None
+            job.target.parent.mkdir(parents=True, exist_ok=True)
     return jobs
+
+
+def stem_of(name: str) -> str:
+    """What an input gives its output of its own name; inputs that have none are called by their descriptors."""
+    if name == STREAM:
+        return "stdin"
+    return f"fd{Path(name).name}" if _is_nameless(name) else Path(name).stem
 
 
 def retarget(job: Job, target: Path, also_read: Sequence[str]) -> Job:
@@ -243,10 +259,7 @@ def _job(name: str, output: str | None, folder: Path | None, default_name: Calla
         return Job(source, None)
     if output is not None and folder is None:
         return Job(source, Path(output), force)
-    if source is None:
-        own = default_name("stdin")
-    else:
-        own = default_name(f"fd{source.name}" if _is_nameless(name) else source.stem)
+    own = default_name(stem_of(name))
     if folder is not None:
         return Job(source, folder / own, force)
     assert source is not None

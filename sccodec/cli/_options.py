@@ -18,13 +18,22 @@ def limits(command: Command) -> Command:
     return _max_pixels(_gathering(command))
 
 
+def on_device(command: Command) -> Command:
+    """The options --max-pixels and --device: for commands that run our own networks."""
+    return _max_pixels(_device(_gathering(command)))
+
+
 def running(command: Command) -> Command:
     """The options --max-pixels, --device and --checkpoint: for commands that run networks."""
-    device = click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True,
-                          help="Where networks run; auto is cuda where torch finds it.")  # fmt: skip
     checkpoint = click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path),
                               metavar="FILE", help="Weights of a compressai codec, not downloaded ones.")  # fmt: skip
-    return _max_pixels(device(checkpoint(_gathering(command))))
+    return _max_pixels(_device(checkpoint(_gathering(command))))
+
+
+def _device(command: Command) -> Command:
+    option = click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True,
+                          help="Where networks run; auto is cuda where torch finds it.")  # fmt: skip
+    return option(command)
 
 
 def _max_pixels(command: Command) -> Command:

@@ -90,7 +90,7 @@ def decoded(picture: Picture, target: Path | None, notice: Notice) -> bytes:
     suffix = picture_suffix(target)
     named, data = image.format_of(suffix), image.to_bytes(picture, suffix)
     if named in CHANGED:
-        notice(f"{suffix} {CHANGED[named]}; .png keeps the picture as it was decoded")
+        notice(f"{suffix} {CHANGED[named]}; .png keeps the picture as it is")
     elif named not in EXACT:
         _check_by_reading(picture, data, suffix, notice)
     return data
@@ -110,7 +110,7 @@ def _check_by_reading(picture: Picture, data: bytes, suffix: str, notice: Notice
         held = f"{again.shape[1]}x{again.shape[0]}"
         raise BadInput(f"{suffix} does not hold {width}x{height} pixels, it would be {held}; use .png, for example")
     if (again != picture).any():
-        notice(f"{suffix} changes the picture; .png keeps it as it was decoded")
+        notice(f"{suffix} changes the picture; .png keeps it as it is")
 
 
 def _is_known(suffix: str) -> bool:
