@@ -24,7 +24,7 @@ from sccodec.labels.convcrf import ConvCrf, Floats
 
 CODEC, NETWORK, BITSTREAM = "segmenter", "segmenter", 1
 MOST_CLASSES = 256
-MULTIPLES = range(4, 1025, 4)
+MULTIPLES = range(4, 257, 4)
 WINDOWS, STEPS = range(3, 34, 2), range(1, 101)
 KERNELS = 64
 """At most."""
