@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from sccodec.image.tiles import spans, widen
 
+LEAST = np.float32(1e-12)
+"""Of the sum that messages are divided by: where no neighbour is alike, they fade."""
 STRIP_POSITIONS = 2**17
 """Worked on at a time, so that the kernel of a large picture is never held as a whole."""
 
@@ -87,8 +89,7 @@ class ConvCrf:
                 places.append((here, there, np.float32(y * y + x * x), far))
         for here, _, distance, far in places:
             norms[:, here[0], here[1]] += [self._strength(k, distance, far) for k in range(len(norms))]
-        # A norm of nothing belongs to kernels of nothing: such a position gets no message.
-        shares = self.weight[:, None, None] / np.where(norms > 0, norms, np.inf)
+        shares = self.weight[:, None, None] / np.maximum(norms, LEAST)
         for here, there, distance, far in places:
             parts = [self._strength(k, distance, far) * shares[k][here] for k in range(len(norms))]
             yield here, there, np.sum(parts, axis=0, dtype=np.float32)

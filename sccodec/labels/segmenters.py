@@ -147,7 +147,7 @@ class Segmenter:
 
     def _run(self, image: Floats) -> Floats:
         """The network's logits for float32 [3, H, W] in 0..1, for a stride of the whole."""
-        network = self.opened.network(NETWORK)
+        network = self.opened.network(NETWORK, blocked=True)  # half the time, for depth-wise convolutions
         try:
             outputs = network.run({"image": image[None]})
         except (MemoryError, SccodecError):
