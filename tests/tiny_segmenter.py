@@ -20,6 +20,7 @@ CONFIG: dict[str, Any] = {
     "colours": [list(c) for c in COLOURS],
     "long_side": 96,
     "multiple": 32,
+    "stride": 4,
     "network": {},
     "crf": None,
 }

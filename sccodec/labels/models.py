@@ -1,10 +1,11 @@
 """Model files of segmenters: what they state, checked.
 
 A file ``segmenter-<name>-<tag>.safetensors`` of bitstream 1 holds the graph ``segmenter``: image float32 [1, 3, H, W]
-in 0..1, H and W multiples of ``multiple``, to logits [1, classes, H/4, W/4]. Its configuration:
+in 0..1, H and W multiples of ``multiple``, to logits [1, classes, H/stride, W/stride]. Its configuration:
 
     classes      names, by number                   long_side    pixels that larger pictures are brought to
     colours      [red, green, blue], by number      multiple     of sides
+    stride       pixels to a sample of the logits: a power of 2, of which the multiple is one
     crf          null, or {"window": .., "steps": ..} and arrays crf.position, crf.colour, crf.weight [kernels],
                  crf.compatibility [classes, classes] and crf.unary []
 """
@@ -24,7 +25,7 @@ from sccodec.labels.convcrf import ConvCrf, Floats
 
 CODEC, NETWORK, BITSTREAM = "segmenter", "segmenter", 1
 MOST_CLASSES = 256
-MULTIPLES = range(4, 257, 4)
+MULTIPLES, STRIDES = range(4, 257, 4), range(1, 33)
 WINDOWS, STEPS = range(3, 34, 2), range(1, 101)
 KERNELS = 64
 """At most."""
@@ -35,7 +36,8 @@ class Traits:
     """What is known of a segmenter beside its network.
 
     names, colours: of the classes, by number. long_side: pixels that the longer side of larger pictures is brought to,
-    of smaller ones too where enlarge is set. multiple: of sides. cells: outputs a side over whose mean a class is said.
+    of smaller ones too where enlarge is set. multiple: of sides. stride: pixels to an output of the network, a side.
+    cells: outputs a side over whose mean a class is said.
     crf: None where the model file holds none.
     """
 
@@ -44,6 +46,7 @@ class Traits:
     long_side: int
     multiple: int
     enlarge: bool = False
+    stride: int = 4
     cells: int = 1
     crf: ConvCrf | None = None
 
@@ -64,6 +67,7 @@ def traits_of(opened: Bundle) -> Traits:
             _colours(config.get("colours"), len(named)),
             _whole(config, "long_side", range(1, MAX_SIDE + 1)),
             _whole(config, "multiple", MULTIPLES),
+            stride=_stride(config),
             crf=_crf(opened, config.get("crf"), len(named)),
         )
     except ValueError as error:
@@ -101,6 +105,13 @@ def _whole(config: Mapping[str, object], key: str, known: range) -> int:
         step = f" in steps of {known.step}" if known.step > 1 else ""
         raise ValueError(f"{key} is {value!r:.60}: expected {known[0]} to {known[-1]}{step}")
     return value
+
+
+def _stride(config: Mapping[str, object]) -> int:
+    stride, multiple = _whole(config, "stride", STRIDES), _whole(config, "multiple", MULTIPLES)
+    if stride & (stride - 1) or multiple % stride:
+        raise ValueError(f"stride is {stride}: expected a power of 2 that divides the multiple, {multiple}")
+    return stride
 
 
 def _crf(opened: Bundle, stated: object, classes: int) -> ConvCrf | None:

@@ -1,6 +1,6 @@
 """Segmenters by name: which class each pixel of a picture is of.
 
-    picture -> working size -> padded to multiples -> network, tile by tile -> logits, at 1/4 or 1/16
+    picture -> working size -> padded to multiples -> network, tile by tile -> logits, at 1/2, 1/4 or 1/16
     logits (-> ConvCRF) -> bilinearly to the picture's size -> the largest class
 
 ``photographs`` and ``faces`` are those that the conceptual codec encodes with. Any other is a model file
@@ -42,8 +42,6 @@ BUILT_IN = {
 The working sizes are about those at which the codec itself asks them: maps of photographs stop growing at 1536x1024
 pixels, faces are brought to 256x256.
 """
-STRIDE = 4
-"""Pixels of the network's input to one of its outputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,7 @@ class Segmenter:
 
     @property
     def stride(self) -> int:
-        return STRIDE * self.traits.cells
+        return self.traits.stride * self.traits.cells
 
     @property
     def can_refine(self) -> bool:
@@ -154,7 +152,7 @@ class Segmenter:
             raise
         except Exception as error:  # ONNX Runtime's own exceptions share no base class
             raise ModelMismatch(f"{self.opened.path}: its segmenter does not run: {engine.one_line(error)}") from error
-        expected = (1, len(self.names), image.shape[1] // STRIDE, image.shape[2] // STRIDE)
+        expected = (1, len(self.names), *(side // self.traits.stride for side in image.shape[1:]))
         shapes = [output.shape for output in outputs]
         if shapes != [expected]:
             raise ModelMismatch(f"{self.opened.path}: its segmenter gives {shapes}, and not {[expected]}")
