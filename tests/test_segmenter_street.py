@@ -15,11 +15,13 @@ pytest.importorskip("onnxscript")
 
 from sccodec import bundle  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
+from sccodec.labels import models  # noqa: E402
 from sccodec.networks import segmenters  # noqa: E402
 from sccodec.networks.backbone import Backbone  # noqa: E402
+from sccodec.networks.convcrf import Refinement  # noqa: E402
 from sccodec.networks.erfnet import ErfConfig, ErfSegmenter, NonBottleneck1d  # noqa: E402
 from sccodec.networks.pyramid import SMALL, PyramidConfig, PyramidSegmenter  # noqa: E402
-from sccodec.training import loop, street, street_export, street_teacher  # noqa: E402
+from sccodec.training import loop, state, street, street_export, street_teacher  # noqa: E402
 from sccodec.training.recipes import (  # noqa: E402
     segmenter_street,
     segmenter_street_crf,
@@ -175,9 +177,9 @@ def test_a_model_file_computes_what_was_trained(toy_streets: Path, recipe: objec
 def test_small_ones_are_taught_by_the_installed_one(toy_streets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(street_teacher, "LEAST_SIDE", 16)
     checkpoint = train(segmenter_street, toy_streets, toy_streets / "run", 1)
-    models = toy_streets / "models"
-    segmenter_street.export([checkpoint], models, None)
-    monkeypatch.setenv("SCCODEC_MODELS", str(models))
+    folder = toy_streets / "models"
+    segmenter_street.export([checkpoint], folder, None)
+    monkeypatch.setenv("SCCODEC_MODELS", str(folder))
     images = torch.rand(2, 3, 64, 96)
     teacher = street_teacher.Teacher(toy_streets)
     taught = teacher.probabilities(images)
@@ -188,16 +190,31 @@ def test_small_ones_are_taught_by_the_installed_one(toy_streets: Path, monkeypat
         rows = [json.loads(line) for line in (toy_streets / variant / "log.jsonl").read_text().splitlines()]
         assert "miou" in rows[-1]["validation"]
         if recipe is segmenter_street_scratch:  # the small one is a smaller network of street's kind
-            assert recipe.export([made], models, None).name.startswith(f"segmenter-{variant}-")
+            assert recipe.export([made], folder, None).name.startswith(f"segmenter-{variant}-")
     crf = train(segmenter_street_crf, toy_streets, toy_streets / "crf", 1)
-    path = segmenter_street.export([checkpoint, crf], models, None)
-    opened = bundle.open_model(next(m for m in bundle.list_folder(models) if m.path == path))
+    path = segmenter_street.export([checkpoint, crf], folder, None)
+    opened = bundle.open_model(next(m for m in bundle.list_folder(folder) if m.path == path))
     assert opened.config["crf"] == {"window": 7, "steps": 5}
     arrays = opened.arrays("crf.")
     assert {n: a.shape for n, a in arrays.items()} == {
         "crf.colour": (2,), "crf.compatibility": (11, 11), "crf.position": (2,), "crf.unary": (), "crf.weight": (2,)
     }  # fmt: skip
     assert arrays["crf.colour"][1] == 0 < arrays["crf.colour"][0]
+    refines_as_trained(crf, opened)
+
+
+def refines_as_trained(checkpoint: Path, opened: bundle.Bundle) -> None:
+    """What numpy computes from the model file is what torch trained."""
+    trained = Refinement(street.CLASSES)
+    trained.load_state_dict(state.load_average(checkpoint, "refinement"))
+    torch.manual_seed(1)
+    logits, guide = 2 * torch.randn(1, street.CLASSES, 14, 11), torch.rand(1, 3, 14, 11)
+    guide[..., :5] = guide[..., :1]  # colours alike, others not
+    with torch.no_grad():
+        expected = trained(logits, guide)[0].numpy()
+    refiner = models.traits_of(opened).crf
+    assert refiner is not None
+    np.testing.assert_allclose(refiner.refine(logits[0].numpy(), guide[0].numpy()), expected, rtol=1e-4, atol=1e-4)
 
 
 def without_maps(folder: Path) -> None:
