@@ -25,7 +25,7 @@ import pytest
 from PIL import Image
 
 from sccodec import __version__, api, bundle, metrics
-from sccodec.bench import datasets, gauge, measure, rows, run, specs
+from sccodec.bench import datasets, gauge, measure, processes, rows, run, specs
 from sccodec.bench.entries import Dataset, Entry
 from sccodec.bench.measure import Item, Measurer, Setup, timed
 from sccodec.codec import Options
@@ -517,7 +517,7 @@ def test_control_c_is_held_back_though_another_thread_takes_it() -> None:
     other.start()
     done = []
     try:
-        with pytest.raises(KeyboardInterrupt), run.undisturbed():
+        with pytest.raises(KeyboardInterrupt), processes.undisturbed():
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.2)
             done.append("all of it")

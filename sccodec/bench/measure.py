@@ -12,8 +12,8 @@ import operator
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +24,8 @@ import numpy as np
 from sccodec import api, bundle
 from sccodec.bench import keep
 from sccodec.bench.entries import Entry
-from sccodec.bench.gauge import Gauge, one_line
+from sccodec.bench.gauge import Gauge, RemoteGauge, one_line
+from sccodec.bench.processes import Work
 from sccodec.bench.rows import NOT_ASKED, Row
 from sccodec.codec import Options, Picture, Reading, Spec
 from sccodec.errors import CodecUnavailable, ModelError, SccodecError
@@ -40,7 +41,17 @@ TINY = 64
 
 
 @dataclass(frozen=True)
-class Setup:
+class Item:
+    """One spec for one picture. device: settled for its codec. done_tags: models for which its rows are there."""
+
+    spec: str
+    metrics: tuple[str, ...]
+    device: str = "cpu"
+    done_tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Setup(Work[Entry, Item, Row]):
     """What all measurements of a run share.
 
     options: as they were asked for, but for the device. threads: of each process. missing: metrics that cannot be
@@ -57,15 +68,29 @@ class Setup:
     processor: str = ""
     keep: Path | None = None
 
+    def blank(self, entry: Entry, item: Item) -> Row:
+        """A row with what is known before the work."""
+        reasons = {name: self.missing.get(name, NOT_ASKED) for name in METRICS if name not in item.metrics}
+        return Row(
+            spec=item.spec,
+            dataset=self.dataset,
+            picture=entry.name,
+            sha256=entry.sha256 or "",
+            reasons=reasons,
+            repeats=self.repeats,
+            threads=self.threads,
+            device=item.device,
+            processor=self.processor,
+        )
 
-@dataclass(frozen=True)
-class Item:
-    """One spec for one picture. device: settled for its codec. done_tags: models for which its rows are there."""
-
-    spec: str
-    metrics: tuple[str, ...]
-    device: str = "cpu"
-    done_tags: frozenset[str] = frozenset()
+    @contextmanager
+    def measuring(self) -> Iterator[Callable[[Entry, Item], Row | None]]:
+        """A Measurer, whose metrics run in a process of their own."""
+        gauge = RemoteGauge(self.threads, self.metrics_device)
+        try:
+            yield Measurer(self, gauge).measure
+        finally:
+            gauge.close()
 
 
 @dataclass
@@ -104,22 +129,6 @@ def model_key(spec: Spec) -> str:
     return str(spec)
 
 
-def blank(setup: Setup, entry: Entry, item: Item) -> Row:
-    """A row with what is known before the work."""
-    reasons = {name: setup.missing.get(name, NOT_ASKED) for name in METRICS if name not in item.metrics}
-    return Row(
-        spec=item.spec,
-        dataset=setup.dataset,
-        picture=entry.name,
-        sha256=entry.sha256 or "",
-        reasons=reasons,
-        repeats=setup.repeats,
-        threads=setup.threads,
-        device=item.device,
-        processor=setup.processor,
-    )
-
-
 @dataclass
 class Measurer:
     """Measures in this process; keeps the picture it had last, and what codecs load."""
@@ -135,7 +144,7 @@ class Measurer:
 
     def measure(self, entry: Entry, item: Item) -> Row | None:
         """The row of one measurement, or None where the model's tag turns out to be one that is done already."""
-        row = blank(self.setup, entry, item)
+        row = self.setup.blank(entry, item)
         try:
             picture = self._load_picture(entry)
             row.height, row.width = picture.shape[:2]

@@ -2,52 +2,36 @@
 
     specs x pictures - rows that are there -> chunks, one picture and some specs each -> processes -> rows -> keep()
 
-Chunks of one model follow one another, and a process keeps it. The next model, and each codec without models, gets a
-process of its own, so that what loading takes, and memory, are its own: libraries of others would count. A process
-that is killed costs one row, which says so; another one takes its place.
+Each codec without models has a process of its own, as each model has (sccodec.bench.processes).
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import multiprocessing
 import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sccodec import api, engine, image
+from sccodec.bench import processes
 from sccodec.bench.entries import Dataset, Entry
-from sccodec.bench.gauge import RemoteGauge, missing, settle_process
+from sccodec.bench.gauge import missing
 from sccodec.bench.held import Held, distinct, remarks
-from sccodec.bench.measure import Item, Measurer, Setup, blank, model_key, processor, tags_of
+from sccodec.bench.measure import Item, Setup, model_key, processor, tags_of
+from sccodec.bench.processes import Chunk
 from sccodec.codec import Options
 from sccodec.errors import BadInput, SccodecError
 from sccodec.metrics.table import any_learned
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from sccodec.bench.rows import Row
 
 CHUNKS_A_JOB = 4
 """At least so many where there is work enough, so that no process waits long for the last."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Specs for one picture, which is decoded once for them. model: what they load, as model_key() has it."""
-
-    entry: Entry
-    items: tuple[Item, ...]
-    model: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +43,7 @@ class Plan:
     """
 
     setup: Setup
-    chunks: list[Chunk]
+    chunks: list[Chunk[Entry, Item]]
     skipped: int
     stale: int = 0
     asked: Mapping[str, tuple[str, frozenset[str] | None]] = field(default_factory=dict)
@@ -118,7 +102,7 @@ def make_plan(dataset: Dataset, wish: Wish, held: list[Row], notice: Callable[[s
     done = Held.of(held, dataset.name, wish.redo, wish.keep)
     every = [hashed(entry) for entry in dataset.entries]
     entries = distinct(every)
-    chunks: list[Chunk] = []
+    chunks: list[Chunk[Entry, Item]] = []
     for model, group in items.items():
         size = -(-len(group) * len(entries) // (CHUNKS_A_JOB * wish.jobs))
         for entry in entries:
@@ -176,136 +160,5 @@ def threads_of(jobs: int) -> int:
 
 
 def run(plan: Plan, jobs: int, keep: Callable[[Row], None]) -> None:
-    """Do what a plan says in so many processes; keep(row) is called for each row when it is there, never interrupted.
-
-    After Control-C, rows that are finished are kept before KeyboardInterrupt goes on.
-    """
-    left = deque(plan.chunks)
-    workers: list[Worker] = []
-    try:
-        while left and len(workers) < jobs:
-            workers.append(Worker(plan.setup, left.popleft()))
-        while workers:
-            ready = wait([worker.connection for worker in workers])
-            for worker in [worker for worker in workers if worker.connection in ready]:
-                with undisturbed():
-                    worker.receive(keep)
-                if worker.rest is not None and worker.rest.items:
-                    left.appendleft(worker.rest)
-                if worker.rest is None and not worker.is_idle:
-                    continue
-                if worker.rest is None and left and left[0].model == worker.model:
-                    worker.give(left.popleft())
-                    continue
-                worker.stop()
-                workers.remove(worker)
-                if left:
-                    workers.append(Worker(plan.setup, left.popleft()))
-    except KeyboardInterrupt:
-        with undisturbed():
-            for worker in workers:
-                while worker.rest is None and not worker.is_idle and worker.connection.poll():
-                    worker.receive(keep, interrupted=True)
-        raise
-    finally:
-        for worker in workers:
-            worker.stop()
-
-
-class Worker:
-    """A process that measures chunk after chunk, as the process that started it sees it.
-
-    rest: what a process that died has not begun; None while it lives.
-    """
-
-    def __init__(self, setup: Setup, chunk: Chunk) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self._setup = setup
-        self._process = context.Process(target=serve, args=(theirs, setup))
-        with undisturbed():  # what is started so never sees Control-C: it is ended, or finishes its row
-            self._process.start()
-        theirs.close()
-        self.rest: Chunk | None = None
-        self.give(chunk)
-
-    def give(self, chunk: Chunk) -> None:
-        self._chunk, self._done = chunk, 0
-        with suppress(OSError):  # where it has died already, receive() will tell
-            self.connection.send(chunk)
-
-    @property
-    def model(self) -> str:
-        return self._chunk.model
-
-    @property
-    def is_idle(self) -> bool:
-        return self._done == len(self._chunk.items)
-
-    def receive(self, keep: Callable[[Row], None], *, interrupted: bool = False) -> None:
-        """Keep the row that is waiting, or one that says how the process died, unless that was to be expected."""
-        try:
-            row: Row | None = self.connection.recv()
-        except (EOFError, OSError):
-            self.rest = replace(self._chunk, items=self._chunk.items[self._done + 1 :])
-            if interrupted:
-                return
-            row = blank(self._setup, self._chunk.entry, self._chunk.items[self._done])
-            row.error = self._last_words()
-        self._done += 1
-        if row is not None:
-            keep(row)
-
-    def _last_words(self) -> str:
-        self._process.join(10)
-        code = self._process.exitcode
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-            return f"the process was killed ({name})" + (": perhaps there was too little memory" * (name == "SIGKILL"))
-        return f"the process ended (exit code {code})"
-
-    def stop(self) -> None:
-        """End the process, whatever it does."""
-        self.connection.close()
-        self._process.kill()
-        self._process.join()
-
-
-def serve(connection: Connection, setup: Setup) -> None:
-    """The process of a Worker."""
-    settle_process(setup.threads)
-    gauge = RemoteGauge(setup.threads, setup.metrics_device)
-    measurer = Measurer(setup, gauge)
-    try:
-        while True:
-            chunk: Chunk = connection.recv()
-            for item in chunk.items:
-                connection.send(measurer.measure(chunk.entry, item))
-    except (EOFError, OSError):
-        pass  # whoever asked has gone
-    finally:
-        gauge.close()
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hold Control-C back, from this thread and from processes that it starts, until the end.
-
-    The mask is what such processes get, where the system knows masks. It does not keep other threads, such as the
-    progress bar's, from taking the signal, which python then brings to the main thread: the handler is for that.
-    """
-    taken: list[int] = []
-    handler = signal.getsignal(signal.SIGINT)
-    guarded = callable(handler) and threading.current_thread() is threading.main_thread()
-    if guarded:
-        signal.signal(signal.SIGINT, lambda number, frame: taken.append(number))
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
-    try:
-        yield
-    finally:
-        if held is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held)
-        if guarded:
-            signal.signal(signal.SIGINT, handler)
-        if taken and callable(handler):
-            handler(signal.SIGINT, None)
+    """Do what a plan says in so many processes, as sccodec.bench.processes has it."""
+    processes.run(plan.setup, plan.chunks, jobs, keep)
