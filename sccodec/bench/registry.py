@@ -8,7 +8,7 @@ that changes afterwards is noticed.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,11 +55,41 @@ SETS: Mapping[str, Mapping[str, str]] = {"kodak": KODAK}
 
 
 @dataclass(frozen=True)
+class LabelledSet:
+    """Pictures with label maps. Copies differ in how their pictures are packed: the maps tell the set.
+
+    names: of the files, without suffixes. classes: by their numbers in the maps; numbers from there on are void.
+    digest: SHA-256 of all maps in the order of names: of each its name, width and height, as ``"%s %d %d\\n"``, and its
+    samples. origin: where such a set comes from, for a person.
+    """
+
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    digest: str
+    origin: str
+
+
+CAMVID = LabelledSet(
+    (*(f"0001TP_{8550 + 30 * i:06}" for i in range(62)), *(f"Seq05VD_f{30 * i:05}" for i in range(171))),
+    ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
+    "38e130b2c62ed269e74ca86dde369e294422a0cc07e84b3cc3a7003dfef0011a",
+    "it is for academic use, and its authors at the University of Cambridge give it out: what is wanted are the 233 "
+    "pictures of the test split at 480x360, with maps of 11 classes",
+)
+LABELLED: Mapping[str, LabelledSet] = {"camvid": CAMVID}
+"""Sets of pictures with label maps; sccodec.bench.labelled checks them."""
+
+
+@dataclass(frozen=True)
 class Known:
-    """Where a data set lies, a folder or an archive, and the SHA-256 of its files by their names."""
+    """Where a data set lies, a folder or an archive, and the SHA-256 of its files by their names.
+
+    maps: the SHA-256 of the files of label maps, by the names of their pictures.
+    """
 
     path: Path
     files: Mapping[str, str]
+    maps: Mapping[str, str] = field(default_factory=dict)
 
 
 def remembered() -> Path:
@@ -73,7 +103,7 @@ def known() -> dict[str, Known]:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         return {
-            name: Known(Path(one["path"]), {str(file): str(digest) for file, digest in one["files"].items()})
+            name: Known(Path(one["path"]), digests(one["files"]), digests(one.get("maps", {})))
             for name, one in held.items()
         }
     except FileNotFoundError:
@@ -82,9 +112,16 @@ def known() -> dict[str, Known]:
         raise BadInput(f"{path}: is damaged; delete it, and add the data sets again") from None
 
 
+def digests(held: Mapping[str, object]) -> dict[str, str]:
+    return {str(file): str(digest) for file, digest in held.items()}
+
+
 def remember(name: str, found: Known) -> None:
     """Keep where a data set lies, for known()."""
-    held = {n: {"path": str(k.path), "files": dict(k.files)} for n, k in (known() | {name: found}).items()}
+    held = {
+        n: {"path": str(k.path), "files": dict(k.files)} | ({"maps": dict(k.maps)} if k.maps else {})
+        for n, k in (known() | {name: found}).items()
+    }
     path = remembered()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps(held, indent=2) + "\n").encode())
@@ -93,7 +130,7 @@ def remember(name: str, found: Known) -> None:
 def members(name: str) -> Mapping[str, str]:
     """The file names of a data set, and their pictures' SHA-256; raises BadInput for one that is not known."""
     if name not in SETS:
-        raise BadInput(f"no data set is named {name!r}; there are: {', '.join(SETS)}")
+        raise BadInput(f"no data set is named {name!r}; there are: {', '.join((*SETS, *LABELLED))}")
     return SETS[name]
 
 

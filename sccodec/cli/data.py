@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from sccodec.bench.registry import Known
 
 
 @click.group("data")
@@ -19,13 +23,24 @@ def command() -> None:
 @click.argument("name")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 def add(name: str, path: Path) -> None:
-    """Remember where the data set NAME lies, a folder or a tar archive, after checking every file of it."""
-    from sccodec.bench import datasets, registry
+    """Remember where the data set NAME lies, a folder or a tar archive, after checking every file of it.
 
-    registry.members(name)  # an unknown name is said before anything is read
-    digests = registry.check(name, datasets.find(str(path)).entries)
-    registry.remember(name, registry.Known(path.absolute(), digests))
-    click.echo(f"{name}: {len(digests)} pictures at {path.absolute()}")
+    There are kodak, 24 pictures, and camvid, the 233 pictures of CamVid's test split with their label maps.
+    """
+    from sccodec.bench import datasets, labelled, registry
+
+    if name in registry.LABELLED:
+        known = labelled.check(name, path)
+    else:
+        registry.members(name)  # an unknown name is said before anything is read
+        known = registry.Known(path.absolute(), registry.check(name, datasets.find(str(path)).entries))
+    registry.remember(name, known)
+    click.echo(f"{name}: {said(known)} at {path.absolute()}")
+
+
+def said(known: Known) -> str:
+    """How many pictures there are, and of what kind."""
+    return f"{len(known.files)} pictures" + (" with label maps" if known.maps else "")
 
 
 @command.command("list")
@@ -37,11 +52,13 @@ def list_() -> None:
     from sccodec.metrics.weights import find_weights
 
     known = registry.known()
-    for name, files in registry.SETS.items():
-        if name not in known:
+    for name in (*registry.SETS, *registry.LABELLED):
+        if name not in known and name in registry.SETS:
             place = f"not here; `sccodec data fetch {name}`, or `sccodec data add {name} PATH`"
+        elif name not in known:
+            place = f"not here; `sccodec data add {name} PATH`: {registry.LABELLED[name].origin}"
         else:
-            place = f"{len(files)} pictures at {known[name].path}"
+            place = f"{said(known[name])} at {known[name].path}"
             if not known[name].path.exists():
                 place += ", which is there no more"
         click.echo(f"{name}: {place}")
