@@ -16,7 +16,7 @@ from sccodec.bench import rows
 from sccodec.bench.entries import Dataset, Entry
 from sccodec.bench.keep import files
 from sccodec.bench.measure import Item
-from sccodec.bench.rows import Row
+from sccodec.bench.rows import AnyRow, Row
 from sccodec.errors import SccodecError
 from sccodec.metrics.table import METRICS
 
@@ -102,7 +102,7 @@ def rows_are(n: int) -> str:
     return "1 row there is" if n == 1 else f"{n} rows there are"
 
 
-def remarks(held: Sequence[Row], dataset: Dataset) -> list[str]:
+def remarks(held: Sequence[AnyRow], dataset: Dataset) -> list[str]:
     """What is to be said of rows under the data set's name that are of other pictures than the set's.
 
     dataset: with the SHA-256 of its files. Rows that state none are not judged.

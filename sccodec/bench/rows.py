@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from sccodec.codec import Spec
 from sccodec.errors import BadInput
@@ -36,8 +37,33 @@ SHOWN = 5
 """Damaged lines of a file that are named one by one."""
 
 
+TASK = "task"
+"""The key by which rows of another kind than this one are told: rows of codecs have none."""
+
+
 class Damaged(Exception):
     """Why a line is no row."""
+
+
+class OfAnotherKind(Damaged):
+    """The line is a row, of another kind than was asked for: nothing is wrong with it."""
+
+
+class AnyRow(Protocol):
+    """What rows of each kind have."""
+
+    spec: str
+    dataset: str
+    picture: str
+    sha256: str
+    error: str | None
+
+    def as_dict(self) -> dict[str, object]:
+        """The object of its line."""
+        ...
+
+
+Kind = TypeVar("Kind", bound=AnyRow)
 
 
 def now() -> str:
@@ -143,12 +169,9 @@ def parse(line: str | bytes) -> Row:
 
     Sizes are checked where the measurement did not fail.
     """
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        raise Damaged("not a JSON object") from None
-    if not isinstance(found, dict):
-        raise Damaged("not a JSON object")
+    found = object_of(line)
+    if found.get(TASK) is not None:
+        raise OfAnotherKind(f"of the task {text(found[TASK])!r}")
     spec, picture = text(found.get("spec")), text(found.get("picture"))
     if not spec or not picture:
         raise Damaged("states no spec and picture")
@@ -174,7 +197,7 @@ def parse(line: str | bytes) -> Row:
         versions=texts(found.get("versions")),
         notes=[text(note) for note in listed(found.get("notes"))],
         time=text(found.get("time")),
-        error=None if error is None else " ".join(encodable(str(error)).split()) or "failed without a message",
+        error=said(error),
     )
     row.width, row.height, row.file_bytes = (
         count(found.get(key)) or 0 if error is not None else positive(found, key)
@@ -185,6 +208,22 @@ def parse(line: str | bytes) -> Row:
         size = f"{row.file_bytes} bytes of {row.width}x{row.height} pixels"
         raise Damaged(f"states {stated:g} bpp, but {size} are {row.bpp:.4g}")
     return row
+
+
+def object_of(line: str | bytes) -> dict[str, object]:
+    """The JSON object of a line; raises Damaged."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        raise Damaged("not a JSON object") from None
+    if not isinstance(found, dict):
+        raise Damaged("not a JSON object")
+    return found
+
+
+def said(error: object) -> str | None:
+    """What a row says of what failed, in one line; None where nothing did."""
+    return None if error is None else " ".join(encodable(str(error)).split()) or "failed without a message"
 
 
 def text(value: object) -> str:
@@ -248,20 +287,29 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read(path: Path, notice: Notice) -> list[Row]:
-    """The rows of a file, in its order; none where it does not exist. A line that is no row is named in a notice.
+    """The rows of a file that are of codecs, as read_kind() has it."""
+    return read_kind(path, parse, notice)
 
-    Raises BadInput for a file that holds lines, and no row among them: it is something else.
+
+def read_kind(path: Path, parse: Callable[[str], Kind], notice: Notice) -> list[Kind]:
+    """The rows of one kind in a file, in its order; none where it does not exist.
+
+    A line that is no row is named in a notice; rows of other kinds are passed over. Raises BadInput for a file that
+    holds lines, and no row among them: it is something else.
     """
     if not path.exists():
         return []
-    rows: list[Row] = []
+    rows: list[Kind] = []
     damaged: list[int] = []
+    others = False
     for i, line in lines(path):
         try:
             rows.append(parse(line))
+        except OfAnotherKind:
+            others = True
         except Damaged:
             damaged.append(i)
-    if damaged and not rows:
+    if damaged and not rows and not others:
         raise BadInput(f"{path}: holds no rows of results")
     for i in damaged[:SHOWN]:
         notice(f"{path}: line {i} is damaged, and is passed over")
@@ -270,12 +318,12 @@ def read(path: Path, notice: Notice) -> list[Row]:
     return rows
 
 
-def line_of(row: Row) -> bytes:
+def line_of(row: AnyRow) -> bytes:
     """The row as a line of JSON."""
     return json.dumps(row.as_dict(), ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def append(path: Path, row: Row) -> None:
+def append(path: Path, row: AnyRow) -> None:
     """Append a row in one write, under a lock; raises OSError, after which nothing of it is in the file.
 
     Where another writer was killed within its line, the row begins a new one.
