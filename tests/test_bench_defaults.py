@@ -216,7 +216,7 @@ def test_where_there_is_no_bar_a_line_says_how_far_it_is_now_and_then() -> None:
 def test_an_error_that_a_picture_has_with_every_spec_is_said_once() -> None:
     said = Said()
     course = _bench.Course({}, said, None, lambda: 0.0)  # type: ignore[arg-type]
-    summary = _bench.Summary(Counter({"png": 40, "jpeg": 40}), said, course)  # type: ignore[arg-type]
+    summary = _bench.Summary(Counter({"png": 40, "jpeg": 40}), said, course, _bench.describe)  # type: ignore[arg-type]
     for spec in ("png", "jpeg"):
         summary.add(rows.Row(spec, "bad.png", error="it is damaged"))
     assert said.lines == ["bad.png, png: it is damaged"] and summary.n_errors == 2

@@ -110,10 +110,18 @@ def seconds_of(item: Item, pixels: int, repeats: int) -> float:
     return (coding + comparing) * (pixels or TYPICAL_PIXELS) / 1e6
 
 
+def seconds_of_each(plan: Plan) -> dict[tuple[str, str], float]:
+    """About how long each measurement of a run takes, by its spec and its picture's name."""
+    return {
+        (item.spec, chunk.entry.name): seconds_of(item, chunk.entry.pixels, plan.setup.repeats)
+        for chunk in plan.chunks
+        for item in chunk.items
+    }
+
+
 def seconds_of_run(plan: Plan, jobs: int) -> float:
     """About how long a run takes."""
-    repeats = plan.setup.repeats
-    working = sum(seconds_of(item, chunk.entry.pixels, repeats) for chunk in plan.chunks for item in chunk.items)
+    working = sum(seconds_of_each(plan).values())
     return (working + SECONDS_A_PROCESS * len({chunk.model for chunk in plan.chunks})) / max(1, min(jobs, 2))
 
 

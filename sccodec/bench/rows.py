@@ -58,6 +58,11 @@ class AnyRow(Protocol):
     sha256: str
     error: str | None
 
+    @property
+    def label(self) -> str:
+        """What was done, for a person."""
+        ...
+
     def as_dict(self) -> dict[str, object]:
         """The object of its line."""
         ...
@@ -123,6 +128,11 @@ class Row:
     notes: list[str] = field(default_factory=list)
     time: str = field(default_factory=now)
     error: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What was done, for a person."""
+        return self.spec
 
     @property
     def bpp(self) -> float:

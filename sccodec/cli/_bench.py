@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import click
 
@@ -21,8 +22,11 @@ from sccodec.notices import ignore
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from sccodec.bench.rows import Row
+    from sccodec.bench.rows import AnyRow, Row
     from sccodec.bench.run import Plan
+
+Kind = TypeVar("Kind", bound="AnyRow")
+"""A row of a codec, or one of a segmenter."""
 
 SHOWN_ERRORS = 10
 FIRST_SECONDS, LATER_SECONDS = 15.0, 60.0
@@ -82,16 +86,10 @@ class Course:
 
 
 @contextmanager
-def following(plan: Plan, clock: Callable[[], float] = time.monotonic) -> Iterator[tuple[Reporter, Course]]:
-    """A reporter and the course of a run, with a bar where a person watches."""
-    from sccodec.bench.defaults import seconds_of
-
-    repeats = plan.setup.repeats
-    weights = {
-        (item.spec, chunk.entry.name): seconds_of(item, chunk.entry.pixels, repeats)
-        for chunk in plan.chunks
-        for item in chunk.items
-    }
+def following(
+    weights: Mapping[tuple[str, str], float], clock: Callable[[], float] = time.monotonic
+) -> Iterator[tuple[Reporter, Course]]:
+    """A reporter and the course of a run, with a bar where a person watches. weights: as Course has them."""
     if len(weights) < 2 or not sys.stderr.isatty():
         yield (reporter := Reporter()), Course(weights, reporter, None, clock)
         return
@@ -105,37 +103,41 @@ def following(plan: Plan, clock: Callable[[], float] = time.monotonic) -> Iterat
         yield (reporter := Reporter(progress)), Course(weights, reporter, bar, clock)
 
 
-class Summary:
-    """Counts rows and errors, and tells when a spec's last picture is through.
+class Summary(Generic[Kind]):
+    """Counts rows and errors, and tells when the last picture is through of what is done to all.
 
+    expected: how many rows there will be of each, by what they say of it. describe: the line of those that are through.
     It prints the first errors; one that a picture has with every spec, as one that cannot be read, is printed once.
     """
 
-    def __init__(self, expected: Counter[str], reporter: Reporter, course: Course) -> None:
+    def __init__(
+        self, expected: Counter[str], reporter: Reporter, course: Course, describe: Callable[[str, list[Kind]], str]
+    ) -> None:
         self._left = expected
+        self._describe = describe
         self._reporter = reporter
         self._course = course
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: dict[str, list[Kind]] = {}
         self.n_errors = 0
         self._said: set[tuple[str, str]] = set()
 
-    def add(self, row: Row) -> None:
-        spec = row.spec
-        self._rows.setdefault(spec, []).append(row)
-        self._left[spec] -= 1
+    def add(self, row: Kind) -> None:
+        label = row.label
+        self._rows.setdefault(label, []).append(row)
+        self._left[label] -= 1
         if row.error is not None:
             self.n_errors += 1
             self._say(row, row.error)
-        if self._left[spec] == 0:
-            self._course.finished(describe(spec, self._rows.pop(spec)))
-        self._course.advance(spec, row.picture)
+        if self._left[label] == 0:
+            self._course.finished(self._describe(label, self._rows.pop(label)))
+        self._course.advance(label, row.picture)
 
-    def _say(self, row: Row, error: str) -> None:
+    def _say(self, row: Kind, error: str) -> None:
         if (row.picture, error) in self._said:
             return
         self._said.add((row.picture, error))
         if len(self._said) <= SHOWN_ERRORS:
-            self._reporter.error(f"{row.picture}, {row.spec}: {error}")
+            self._reporter.error(f"{row.picture}, {row.label}: {error}")
         elif len(self._said) == SHOWN_ERRORS + 1:
             self._reporter.error("more rows fail, which are counted in the end")
 
@@ -160,6 +162,11 @@ def absent(missing: Mapping[str, str], metrics: Sequence[str]) -> str:
             found.setdefault(missing[name], []).append(METRICS[name].column or METRICS[name].label)
     texts = [f"{', '.join(dict.fromkeys(labels))} is left out, it {why}" for why, labels in found.items()]
     return "; ".join(texts)
+
+
+def safe_stem(name: str) -> str:
+    """A data set's name as that of a file, on any system."""
+    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._")[:80] or "pictures"
 
 
 def describe(spec: str, measured: list[Row]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,15 +26,21 @@ ASKED_SECONDS = 60.0
 
 
 @click.command("bench")
+@click.option("--task", type=click.Choice(["code", "segment"]), default="code", show_default=True,
+              help="Measure codecs, or segmenters on pictures that have label maps.")  # fmt: skip
 @click.option("--dataset", required=True, metavar="X",
               help="Folder, glob, tar archive, picture, or a name that `sccodec data list` has.")  # fmt: skip
 @click.option("-m", "--codec", "specs", multiple=True, metavar="SPEC",
               help="Codec, with lists and ranges: jpeg:q=5,10,20 or hyperprior:q=10..90/10; or all. Default: every "
-              "codec that runs here, at a few qualities.")  # fmt: skip
+              "codec that runs here, at a few qualities. With --task segment: street:refine=yes,long_side=480,full; "
+              "default: every segmenter with as many classes as the maps.")  # fmt: skip
+@click.option("--through", multiple=True, metavar="SPEC",
+              help="With --task segment: segment the pictures also as they are decoded from this codec.")  # fmt: skip
 @click.option("-q", "--quality", "qualities", multiple=True, metavar="Q,...",
               help="Qualities, lists or ranges, for codecs that state none.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-              help="File of JSON lines; rows are appended. Default: the data set's name, .jsonl, here.")  # fmt: skip
+              help="File of JSON lines; rows are appended. Default: the data set's name, .jsonl, here; with --task "
+              "segment .segment.jsonl.")  # fmt: skip
 @click.option("--name", metavar="NAME", help="The data set's name in the rows, if not the folder's.")
 @click.option("--fetch", is_flag=True, help="Download the data set first, where it is not here.")
 @click.option("--from", "address", metavar="DIR|URL", help="Where --fetch finds it, if not at its usual address.")
@@ -52,7 +58,9 @@ ASKED_SECONDS = 60.0
 @click.pass_context
 def command(
     ctx: click.Context,
+    task: str,
     dataset: str,
+    through: tuple[str, ...],
     specs: tuple[str, ...],
     qualities: tuple[str, ...],
     output: Path | None,
@@ -68,14 +76,26 @@ def command(
 ) -> None:
     """Encode pictures, decode the bytes, and measure: a row for each picture and each spec, and a table of them.
 
+    With --task segment, segment pictures and compare with their label maps.
+
     `sccodec bench --dataset kodak` is enough. Rows that the file has already are not measured again: what was
     interrupted goes on. What fails is a row too, and makes the exit code 1; the next run tries it again.
     """
+    if task == "segment":
+        from sccodec.cli import _bench_segment
+
+        given = {"-q": qualities, "--fetch": fetch, "--from": address, "--keep": keep, "--metric": metrics}
+        refuse([name for name, value in given.items() if value], "code")
+        asked = _bench_segment.Asked(specs, through, options, repeat or REPEATS, jobs, redo or "")
+        ctx.exit(_bench_segment.run(dataset, name, output, asked))
+    from sccodec.cli import _bench
+
+    refuse(["--through"] if through else [], "segment")
     wish = replace(wish_of(Asked(specs, qualities, metrics, repeat), options, jobs, redo or ""), keep=keep)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     found = pictures(dataset, name, address, fetch=fetch)
-    place = output or Path(f"{safe_stem(found.name)}.jsonl")
+    place = output or Path(f"{_bench.safe_stem(found.name)}.jsonl")
     if output is None:
         Reporter().notice(f"rows go to {place}")
     plan = planned(found, wish, place, is_asked=bool(specs))
@@ -84,6 +104,12 @@ def command(
             if each in plan.setup.missing:
                 Reporter().notice(f"{each} is left out: {plan.setup.missing[each]}")
     ctx.exit(measure(plan, wish, place, says_missing=not metrics))
+
+
+def refuse(names: Sequence[str], task: str) -> None:
+    """Raise click.UsageError where options were given that only the other task has."""
+    if names:
+        raise click.UsageError(f"only --task {task} has {', '.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -123,7 +149,7 @@ def pictures(dataset: str, name: str | None, address: str | None, *, fetch: bool
     if address is not None and not fetch:
         raise click.UsageError("--from goes with --fetch")
     if fetch and dataset not in fetching.FETCHING:
-        raise click.UsageError(f"--fetch goes with a data set that has a name: {', '.join(fetching.FETCHING)}")
+        raise click.UsageError(f"--fetch goes with a data set that can be downloaded: {', '.join(fetching.FETCHING)}")
     if fetch and not ((known := registry.known().get(dataset)) and known.path.exists()):
         bring, usual = fetching.FETCHING[dataset]
         bring(Reporter().notice, address or usual)
@@ -158,13 +184,14 @@ def planned(found: Dataset, wish: Wish, output: Path, *, is_asked: bool) -> Plan
 
 def measure(plan: Plan, wish: Wish, output: Path, *, says_missing: bool) -> int:
     """Do it, and print the table, also where Control-C ends it; gives the exit code."""
-    from sccodec.bench import rows, run
+    from sccodec.bench import defaults, rows, run
     from sccodec.cli import _bench
 
     total = sum(1 for _ in plan.items())
     try:
-        with _bench.following(plan) as (reporter, course):
-            summary = _bench.Summary(Counter(item.spec for item in plan.items()), reporter, course)
+        with _bench.following(defaults.seconds_of_each(plan)) as (reporter, course):
+            expected = Counter(item.spec for item in plan.items())
+            summary: _bench.Summary[Row] = _bench.Summary(expected, reporter, course, _bench.describe)
 
             def keep(row: Row) -> None:
                 rows.append(output, row)
@@ -178,8 +205,3 @@ def measure(plan: Plan, wish: Wish, output: Path, *, says_missing: bool) -> int:
     if summary.n_errors:
         Reporter().error(f"{summary.n_errors} of {total} rows failed, see {output}")
     return int(summary.n_errors > 0)
-
-
-def safe_stem(name: str) -> str:
-    """A data set's name as that of a file, on any system."""
-    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._")[:80] or "pictures"
