@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sccodec.cli import _files, _options
+from sccodec.cli import _files, _options, _report_rows, _report_segments
 from sccodec.cli._finite import FiniteRange
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import BadInput
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sccodec.report.results import Results
 
 FORMATS = ("html", "md", "csv", "png")
-MOST_DAMAGED = 20
-"""Damaged lines that are named; more are counted."""
 
 
 @click.command("report")
@@ -35,11 +33,14 @@ MOST_DAMAGED = 20
               help="By default what the output's name ends with, or html.")  # fmt: skip
 @click.option("--export", type=click.Choice(["codec-compare", "compressai"]),
               help="Write a file a codec: for webmproject's codec-compare, or as compressai's results.")  # fmt: skip
+@click.option("--task", type=click.Choice(["code", "segment"]),
+              help="Report rows of codecs, or those of segmenters, where files hold both.")  # fmt: skip
 @click.option("--metric", "metrics", multiple=True, type=click.Choice(tuple(METRICS)),
               help="Only this one in md and png, at first in html; may be repeated.")  # fmt: skip
 @click.option("--anchor", default="", metavar="CODEC", help="What others are compared with; bpg or jpeg by default.")
-@click.option("--reference", "references", multiple=True, metavar="JSON",
-              help="Published curves, also as compressai has them, drawn as such; may be repeated.")  # fmt: skip
+@click.option("--reference", "references", multiple=True, metavar="FILE",
+              help="Published curves, also as compressai has them, drawn as such; for segmenters published mIoU, a "
+              "table or JSON; may be repeated.")  # fmt: skip
 @click.option("--images", metavar="DATASET", help="Show pictures beside their decoded selves; this data set has them.")
 @click.option("--pictures", metavar="N|NAMES", help="How many pictures to show, or which: a.png,b.png.  [default: 3]")
 @click.option("--target-bpp", "bpps", multiple=True, type=FiniteRange(0, min_open=True), metavar="X",
@@ -55,6 +56,7 @@ def command(
     force: bool,
     format_: str | None,
     export: str | None,
+    task: str | None,
     metrics: tuple[str, ...],
     anchor: str,
     references: tuple[str, ...],
@@ -70,6 +72,8 @@ def command(
 
     The page is one file that opens from disk and loads nothing else. Damaged lines are named and skipped.
     """
+    from sccodec.report.results import read as read_rows
+
     chosen = format_ or suffix_format(output)
     if (pictures is not None or bpps) and images is None:
         raise click.UsageError("--pictures and --target-bpp show pictures: --images DATASET says where they are")
@@ -79,7 +83,13 @@ def command(
         raise click.UsageError("--export goes with neither --format nor --images")
     target = None if export else output_of(results, references, output, chosen, force=force)
     folder = export_folder(results, output, export) if export else None
-    read = read_results(results)
+    read = read_rows([Path(name) for name in results])
+    if of_segmenters(read, task):
+        given = {"--export": export, "--metric": metrics, "--anchor": anchor, "--images": images, "--linear": linear}
+        _report_segments.check([name for name, value in given.items() if value], chosen)
+        _report_segments.write(results, references, title, chosen, target, force=force)
+        return
+    _report_rows.tell(read)
     groups = grouped(read, references, anchor)
     if folder is not None:
         write_files(folder, *EXPORTS[str(export)](groups), force=force)
@@ -93,6 +103,14 @@ def command(
     _files.write(target, data, force=force)
     if target is not None:
         Reporter().result(f"{len(read.rows)} rows -> {target}: {target.stat().st_size} bytes")
+
+
+def of_segmenters(read: Results, task: str | None) -> bool:
+    """Whether the report is one of segmenters: as asked for, or where the files hold no rows of codecs."""
+    codecs = len(read.rows) + len(read.failures)
+    if codecs and read.n_others and task is None:
+        Reporter().notice(f"{read.n_others} rows are of segmenters, and no part of this: --task segment reports them")
+    return task == "segment" or (task is None and not codecs and read.n_others > 0)
 
 
 @dataclass(frozen=True)
@@ -126,7 +144,7 @@ def grouped(read: Results, references: Sequence[str], anchor: str) -> list[Group
         if not any(one in group.references for group in groups):
             Reporter().notice(f"the curve {one.name!r} is of {one.dataset!r}, which no row is of: it is not drawn")
     if not any(group.series for group in groups):
-        raise BadInput("the files hold no measurement that succeeded" + first_failure(read))
+        raise BadInput("the files hold no measurement that succeeded" + _report_rows.first_failure(read))
     compared.check_anchor(groups, anchor)
     return groups
 
@@ -193,32 +211,6 @@ def output_of(
         if target is not None and target.exists() and Path(name).exists() and target.samefile(name):
             raise BadInput(f"{target}: is an input, and is not overwritten; choose another output with -o")
     return target
-
-
-def read_results(results: Sequence[str]) -> Results:
-    """The rows; damaged lines are named on standard error."""
-    from sccodec.report import words
-    from sccodec.report.results import read as read_rows
-
-    read = read_rows([Path(name) for name in results])
-    reporter = Reporter()
-    for line in read.damaged[:MOST_DAMAGED]:
-        reporter.notice(f"{line}; skipped")
-    if len(read.damaged) > MOST_DAMAGED:
-        reporter.notice(f"{len(read.damaged) - MOST_DAMAGED} more damaged lines skipped")
-    if read.n_changed:
-        said = words.counted(read.n_changed, "row")
-        reporter.notice(f"{said} of pictures that were changed since, or are others of their name, passed over")
-    if read.failures:
-        reporter.notice(f"{words.counted(len(read.failures), 'measurement')} failed{first_failure(read)}")
-    return read
-
-
-def first_failure(read: Results) -> str:
-    if not read.failures:
-        return ""
-    first = read.failures[0]
-    return f": {first.spec} on {first.picture}: {first.error}" + ("; ..." if read.failures[1:] else "")
 
 
 def export_folder(results: Sequence[str], output: str | None, export: str) -> Path:

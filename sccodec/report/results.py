@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sccodec.bench.rows import COSTS, Damaged, Row, encodable, lines, parse
+from sccodec.bench.rows import COSTS, Damaged, OfAnotherKind, Row, encodable, lines, parse
 from sccodec.errors import BadInput
 
 __all__ = ["COSTS", "Results", "Row", "encodable", "read", "sort"]
@@ -26,7 +26,7 @@ class Results:
     """rows: of measurements that count; failures: rows with an error that no other row makes good.
 
     damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced. n_changed: rows of
-    pictures that were changed since.
+    pictures that were changed since. n_others: rows of segmenters, which are no part of it.
     """
 
     rows: Sequence[Row]
@@ -34,6 +34,7 @@ class Results:
     damaged: Sequence[str]
     n_superseded: int
     n_changed: int = 0
+    n_others: int = 0
 
 
 def read(paths: Sequence[Path]) -> Results:
@@ -51,9 +52,12 @@ def sort(named: Iterable[tuple[str, str]]) -> Results:
     """Sort lines, each with its name for messages."""
     every: list[Row] = []
     damaged: list[str] = []
+    n_others = 0
     for name, line in named:
         try:
             every.append(parse(line))
+        except OfAnotherKind:
+            n_others += 1
         except Damaged as why:
             damaged.append(f"{name}: {why}")
     current = without_changed(every)
@@ -69,7 +73,7 @@ def sort(named: Iterable[tuple[str, str]]) -> Results:
         rows[identity(found)] = found if earlier is None else completed(found, earlier)
     measured = {(r.spec, tag, r.dataset, r.sha256) for r in rows.values() for tag in (r.tag, "")}
     open_failures = [f for key, f in failures.items() if key not in measured]
-    return Results(list(rows.values()), open_failures, damaged, n_superseded, len(every) - len(current))
+    return Results(list(rows.values()), open_failures, damaged, n_superseded, len(every) - len(current), n_others)
 
 
 def without_changed(rows: Sequence[Row]) -> list[Row]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
+from typing import Protocol
 
 from sccodec import __version__
 from sccodec.metrics.table import DEFAULT, METRICS
@@ -22,7 +23,7 @@ DEFINITIONS = (
 def page(title: str | None, groups: Sequence[Group], results: Results, metric: str, anchor: str) -> Page:
     """The title, the sentence under it and the small print."""
     datasets = ", ".join(g.dataset for g in groups)
-    return Page(title or f"Image codecs on {datasets}", lead(groups, results), footer(results), metric, anchor)
+    return Page(title or f"Image codecs on {datasets}", lead(groups, results), footer(results.rows), metric, anchor)
 
 
 def lead(groups: Sequence[Group], results: Results) -> str:
@@ -31,6 +32,33 @@ def lead(groups: Sequence[Group], results: Results) -> str:
     said = (
         f"{counted(len(results.rows), 'measurement')} of {counted(codecs, 'codec')} on {counted(pictures, 'picture')}."
     )
+    return said + passed_over(results)
+
+
+class Sorted(Protocol):
+    """What was read, of codecs or of segmenters: what does not count of it."""
+
+    @property
+    def failures(self) -> Sized: ...
+    @property
+    def damaged(self) -> Sized: ...
+    @property
+    def n_superseded(self) -> int: ...
+    @property
+    def n_changed(self) -> int: ...
+
+
+class Measured(Protocol):
+    """A row, of a codec or of a segmenter: what it was measured with."""
+
+    versions: dict[str, str]
+    processor: str
+    threads: int
+
+
+def passed_over(results: Sorted) -> str:
+    """What of the rows is in no figure, in sentences, each with a space before it."""
+    said = ""
     if results.failures:
         said += f" {counted(len(results.failures), 'measurement')} failed."
     if results.damaged:
@@ -42,20 +70,20 @@ def lead(groups: Sequence[Group], results: Results) -> str:
     return said
 
 
-def footer(results: Results) -> str:
+def footer(rows: Sequence[Measured], definitions: str = DEFINITIONS) -> str:
     """HTML: definitions, versions of what measured, and of what wrote this."""
     versions: dict[str, set[str]] = {}
-    for row in results.rows:
+    for row in rows:
         for name, version in row.versions.items():
             versions.setdefault(name, set()).add(version)
     listed = ", ".join(f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
-    parts = [DEFINITIONS, machines(results), f"Measured with {listed}." if listed else "", made()]
+    parts = [definitions, machines(rows), f"Measured with {listed}." if listed else "", made()]
     return "".join(f"<p>{html.escape(part)}</p>" for part in parts if part)
 
 
-def machines(results: Results) -> str:
+def machines(rows: Sequence[Measured]) -> str:
     """What the rows were measured on, in a sentence, or ""."""
-    found = sorted({(row.processor, row.threads) for row in results.rows if row.processor})
+    found = sorted({(row.processor, row.threads) for row in rows if row.processor})
     texts = [name + (f", {counted(threads, 'thread')}" if threads else "") for name, threads in found]
     several = " Times of different machines or threads do not compare." if texts[1:] else ""
     return f"Measured on {'; '.join(texts)}.{several}" if texts else ""
