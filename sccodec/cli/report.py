@@ -109,7 +109,8 @@ def of_segmenters(read: Results, task: str | None) -> bool:
     """Whether the report is one of segmenters: as asked for, or where the files hold no rows of codecs."""
     codecs = len(read.rows) + len(read.failures)
     if codecs and read.n_others and task is None:
-        Reporter().notice(f"{read.n_others} rows are of segmenters, and no part of this: --task segment reports them")
+        rows = "1 row is" if read.n_others == 1 else f"{read.n_others} rows are"
+        Reporter().notice(f"{rows} of segmenters, and no part of this: --task segment reports them")
     return task == "segment" or (task is None and not codecs and read.n_others > 0)
 
 

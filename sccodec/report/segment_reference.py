@@ -137,12 +137,13 @@ def parse(entry: Mapping[str, str]) -> Published:
         raise BadInput(f"an entry has no {'name' if column else 'mIoU'}; {SHAPE}")
     stated, how = by_name[column], by_name.get("how", "")
     millions = next((by_name[key] for key in MILLIONS if by_name.get(key)), "")
+    parameters = next((by_name[key] for key in PARAMETERS if by_name.get(key)), "")
     others = [(k, v) for k, v in plain.items() if k.lower() not in KNOWN and k.lower() != column]
     return Published(
         name=name,
         stated=stated,
         miou=number(name, stated),
-        parameters=in_millions(millions) if millions else next((by_name[key] for key in PARAMETERS if by_name.get(key)), ""),
+        parameters=in_millions(millions) if millions else parameters,
         source=by_name.get("source", ""),
         note=by_name.get("note", ""),
         how=how,
@@ -168,4 +169,4 @@ def number(name: str, stated: str) -> float | None:
     value = float(found[1])
     if value > 100:
         raise BadInput(f"{name}: an mIoU of {stated!r} is above 100 %")
-    return value / 100 if value > 1 else value
+    return round(value / 100, 8) if value > 1 else value

@@ -21,6 +21,7 @@ from sccodec.bench.rows import Damaged, OfAnotherKind
 from sccodec.bench.segment_rows import SegmentRow
 from sccodec.errors import BadInput
 from sccodec.metrics.labels import mean_iou, pixel_accuracy
+from sccodec.report.words import counted
 
 UNNAMED = "pictures"
 """What rows without a data set are called."""
@@ -173,7 +174,7 @@ def settings_of(held: Iterable[SegmentRow]) -> list[Setting]:
         if labels.count(name) > 1:
             alike = [other for other in found if other[:2] == key[:2]]
             telling = [str(m) for i, m in enumerate(telling_apart[:4]) if len({other[2 + i] for other in alike}) > 1]
-            name += f" ({', '.join(filter(None, telling)) or f'{len(own)} pictures'})"
+            name += f" ({', '.join(filter(None, telling)) or counted(len(own), 'picture')})"
         settings.append(Setting(str(spec), str(through), str(telling_apart[0]), str(telling_apart[3]), name, own))
     return settings
 
