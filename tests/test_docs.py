@@ -13,6 +13,7 @@ import pytest
 from sccodec import bundle
 from sccodec import codecs as package
 from sccodec.bench.rows import Row
+from sccodec.bench.segment_rows import SegmentRow
 from sccodec.cli import _recipes, root
 
 ROOT = Path(__file__).parents[1]
@@ -129,7 +130,16 @@ def test_the_readme_is_short() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= README_LINES
 
 
+def keys_in(section: str) -> list[str]:
+    """What the tables of a section of docs/bench.md explain."""
+    text = read("bench").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([\w.]+)` \|", text, re.MULTILINE)
+
+
 def test_every_key_of_a_row_is_explained() -> None:
-    table = re.findall(r"^\| `([\w.]+)` \|", read("bench"), re.MULTILINE)
     keys = list(Row(spec="jpeg", picture="a.png").as_dict())
-    assert [key for key in table if key in keys] == keys
+    assert keys_in("Rows") == keys
+    own = keys_in("Segmenters")
+    of_segmenters = list(SegmentRow(spec="street", picture="a.png").as_dict())
+    assert [key for key in of_segmenters if key in own] == own
+    assert {key for key in of_segmenters if key not in own} <= set(keys)  # explained above
