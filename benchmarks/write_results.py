@@ -3,10 +3,10 @@
     python -m benchmarks.write_results
 
 Reads the results, which the scripts of the folders beside this one write, and replaces what stands between the two
-`results` marks of docs/results.md and of the card (models/<model>.md); each codec has marks of its own, and so has what
-compares them all, in docs/results.md. README.md has a few figures of all, between marks too. Refuses results of another
-model than the installed one. A codec without a model is left as it is, and what was not measured of it leaves its cell
-empty. Takes a second.
+`results` marks of docs/results.md and of the card (models/<model>.md); each codec has marks of its own, and so have
+segmenters, and what compares all codecs, in docs/results.md. README.md has a few figures of all, between marks too.
+Refuses results of another model than the installed one. A codec without a model is left as it is, and what was not
+measured of it leaves its cell empty. Takes a second.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks.faces import tables as of_faces
 from benchmarks.hyperprior import tables as of_hyperprior
 from benchmarks.measuring import head, row
 from benchmarks.photographs import tables as of_photographs
+from benchmarks.segmenters import tables as of_segmenters
 from sccodec import bundle
 from sccodec.errors import ModelNotFound
 
@@ -34,7 +35,7 @@ def marks(name: str) -> tuple[str, str]:
 
 
 FACES, PHOTOGRAPHS, HYPERPRIOR = marks("results"), marks("general results"), marks("hyperprior results")
-CODECS, FIGURES = marks("codec results"), marks("figures")
+CODECS, FIGURES, SEGMENTERS = marks("codec results"), marks("figures"), marks("segmenter results")
 SPECS = {
     "faces": ("conceptual", "faces"),
     "photographs": ("conceptual", "general"),
@@ -98,6 +99,7 @@ def main() -> None:
     write_faces()
     write_photographs()
     write_hyperprior()
+    write_segmenters()
     write_codecs()
     write_figures()
 
@@ -148,6 +150,23 @@ def write_hyperprior() -> None:
     if "complexity" in found:
         tables += "\n\n" + of_hyperprior.networks(found["complexity"])
     replace(card(model), HYPERPRIOR, tables)
+
+
+def write_segmenters() -> None:
+    """The segmenters' part; nothing where they were not measured."""
+    found = {short: load(name) for short, name in of_segmenters.RESULTS.items() if result_file(name).exists()}
+    if "camvid" not in found:
+        print("results/segmenters/camvid.json is not there: what is said of segmenters is left as it is")
+        return
+    known = {model.path.name: model.path for model in bundle.installed()}
+    timed = found.get("speed", {}).get("segmenters", {})
+    models = [*found["camvid"]["models"].values(), *(own["model"] for own in timed.values())]
+    for model in models:
+        if model not in known:
+            raise SystemExit(f"results/segmenters are of {model}, which is not installed: measure again")
+    replace(results_page(), SEGMENTERS, of_segmenters.everything(found))
+    for name, model in found["camvid"]["models"].items():
+        replace(card(known[model]), SEGMENTERS, of_segmenters.of_model(found, name))
 
 
 def write_codecs() -> None:

@@ -150,15 +150,22 @@ def matching(pair: Pair, width: int, height: int) -> LabelMap:
 
 
 def check(name: str, path: Path) -> Known:
-    """What is to be remembered of a set of that name at a path; raises BadInput where it is another.
+    """What is to be remembered of a set of that name at a path; raises BadInput where it is another."""
+    pairs = checked(name, path).pairs
+    digests = {Path(pair.name).name: sha256(pair.picture.read()).hexdigest() for pair in pairs}
+    maps = {Path(pair.name).name: sha256(pair.labels.read()).hexdigest() for pair in pairs if pair.labels is not None}
+    return Known(path.absolute(), digests, maps)
+
+
+def checked(name: str, path: Path) -> Labelled:
+    """The set of that name at a path; raises BadInput where it is another.
 
     Every picture of the set must be there once, be readable, and have a map of its size. Others do not matter.
     """
     expected = registry.LABELLED[name]
-    place = datasets.locate(str(path))
     stems = set(expected.names)
     by_stem: dict[str, Pair] = {}
-    for pair in pairs_in(place):
+    for pair in pairs_in(datasets.locate(str(path))):
         stem = Path(pair.name).stem
         if stem in stems and stem in by_stem:
             raise BadInput(f"{stem} is there twice, as {by_stem[stem].name} and as {pair.name}")
@@ -172,9 +179,7 @@ def check(name: str, path: Path) -> Known:
             f"the label maps at {path} are not those of {name}: class numbers 0 to {len(expected.classes) - 1}, and "
             f"{len(expected.classes)} for void, at the pictures' own size; their samples differ"
         )
-    digests = {Path(pair.name).name: sha256(pair.picture.read()).hexdigest() for pair in pairs}
-    maps = {Path(pair.name).name: sha256(pair.labels.read()).hexdigest() for pair in pairs if pair.labels is not None}
-    return Known(path.absolute(), digests, maps)
+    return Labelled(name, pairs, expected.classes)
 
 
 def digest_of(pairs: Iterable[Pair]) -> str:

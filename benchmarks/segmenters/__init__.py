@@ -1,0 +1,1 @@
+"""Segmenters of street scenes: how well they do on CamVid, and what they take."""
