@@ -82,3 +82,25 @@ def test_it_straightens_edges() -> None:
     refined = ConvCrf(7, 5, *kernel, np.eye(2, dtype=np.float32), 1.0).refine(logits, rgb)
     assert (logits.argmax(0) != truth).mean() > 0.1
     assert np.array_equal(refined.argmax(0), truth)
+
+
+def test_it_is_what_training_computes() -> None:
+    """The module in torch, its parameters through the arrays of a model file."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from sccodec.networks.convcrf import Refinement
+    from sccodec.training.street_export import crf_arrays
+
+    torch.manual_seed(0)
+    module = Refinement(4, steps=5, window=7)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape)
+    arrays = {name.removeprefix("crf."): value for name, value in crf_arrays(module).items()}
+    unary = float(arrays.pop("unary"))
+    logits, rgb = given(20, 23)
+    with torch.no_grad():
+        expected = module(torch.from_numpy(logits)[None], torch.from_numpy(rgb)[None])[0].numpy()
+    found = ConvCrf(window=7, steps=5, unary=unary, **arrays).refine(logits, rgb)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(found - logits).max() > 0.1

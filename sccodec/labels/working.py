@@ -14,7 +14,7 @@ from sccodec.image.tiles import spans, widen
 
 SEEN = 1664
 """Pixels a side that a network sees at a time, margins and all, at most."""
-MARGIN = 320
+MARGIN = 384
 """Of that what belongs to a tile's neighbours, on each side that has such."""
 
 Floats = npt.NDArray[np.float32]
