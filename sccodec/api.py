@@ -153,6 +153,8 @@ def named_by(file: container.Container) -> tuple[str, bundle.Installed | None]:
     named = dict(file.extras).get(container.CODEC_EXTRA)
     if named is None:
         model = bundle.locate(file.tag)
+        if model.codec not in names():
+            raise Corrupt(f"the file is damaged: it names {model.path.name}, which is no codec's model")
         return model.codec, model
     name = spec_of_file(named).codec
     if name not in names():

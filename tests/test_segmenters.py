@@ -17,10 +17,10 @@ from PIL import Image
 from torch.nn import functional as F
 
 import sccodec
-from sccodec import bundle
+from sccodec import bundle, container
 from sccodec.codecs.conceptual.faces import FacesModel
 from sccodec.codecs.conceptual.photographs import Geometry, PhotographsModel
-from sccodec.errors import BadInput, ModelMismatch, ModelNotFound
+from sccodec.errors import BadInput, Corrupt, ModelMismatch, ModelNotFound
 from sccodec.image.palette import apart, blend
 from sccodec.image.tiles import spans, widen
 from sccodec.labels import bilinear, segmenters, working
@@ -351,6 +351,22 @@ def test_a_damaged_model_file_is_refused(models: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(ModelMismatch, match="is damaged"):
         segmenters.find("tiny")
+
+
+def test_a_file_that_names_a_segmenter_is_damaged(models: Path) -> None:
+    """Its model is installed, but no codec is of that name."""
+    path = tiny_segmenter.write_model(models)
+    tag = bytes.fromhex(path.stem.rpartition("-")[2])
+    data = container.serialise(container.Container(tag, 8, 8, 0, b"payload"))
+    with pytest.raises(Corrupt, match=rf"it names {path.name}, which is no codec's model"):
+        sccodec.decode(data)
+
+
+def test_a_gpu_has_the_same_segmenters() -> None:
+    """torch's own CPU, by its other name, runs what a GPU does."""
+    found = shipped("faces")
+    picture = np.asarray(Image.open(TESTS / "pictures" / "astronaut.png").convert("RGB"))
+    assert (segmenters.find("faces", "cpu:0").segment(picture) == found.segment(picture)).mean() > 0.999
 
 
 def test_a_blend_is_between_picture_and_colours() -> None:

@@ -160,7 +160,7 @@ class Wish:
             "working_size": [columns, rows],
             "refined": self.refine,
             "classes": [
-                {"number": n, "name": found.names[n], "share": round(s, 6), "colour": list(found.colours[n])}
+                {"number": n, "name": found.names[n], "share": float(f"{s:.6g}"), "colour": list(found.colours[n])}
                 for n, s in there
             ],
         }

@@ -42,6 +42,8 @@ def resized(picture: Picture, height: int, width: int) -> Picture:
 def padded(picture: Picture, multiple: int) -> Picture:
     """The picture with its last row and column repeated up to multiples."""
     height, width = picture.shape[:2]
+    if height % multiple == width % multiple == 0:
+        return picture
     return np.pad(picture, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="edge")
 
 
