@@ -113,11 +113,29 @@ def test_documents_say_what_was_measured(load: Load, results: dict[str, dict[str
     assert "| `street` | 2500000 bytes | 41.3 ms | 30.0 ms | 80.0 ms | 0.10 s | 0.25 s |" in text
     assert "| middle | 0.5000 | 1.0000 | 1.0000 |" in text
     assert "| `street` | 1.23 M | 0.5000 |  |  | 0.6719 |" in text
+    gains = {
+        "900": {"pairs": 3, "mean": 0.4, "half_width": 1.25},
+        "3000": {"pairs": 1, "mean": -0.2, "half_width": None},
+    }
+    text = tables.everything(results | {"seggan": {"gains": gains}})
+    assert "| above 0 | +4.2 on VOC | +0.40 ± 1.25 (3 pairs of 900 steps); -0.20 (one pair of 3000 steps) |" in text
     without = tables.everything({"camvid": results["camvid"]})
     assert "| `street`, 480x360, warm, 2 cores | 60 ms | 30 ms |  |  |" in without
     card = tables.of_model(results, "street")
     assert "`street:refine=yes through hyperprior:q=70`" in card and "street_scratch" not in card and "41.3 ms" in card
     assert "2500000" not in tables.of_model(results, "street_scratch")
+
+
+def test_what_an_adversarial_loss_gains_is_told_with_its_interval(load: Load) -> None:
+    def pair(steps: int, gain: float) -> dict[str, Any]:
+        return {"plain": {"steps": steps}, "gain": gain}
+
+    found = load("segmenters.seggan").gains([pair(9, 1.0), pair(30, 0.5), pair(9, 2.0), pair(9, 3.0)])
+    # Student's t of 2 degrees of freedom, 4.303, times the deviation 1, by the root of 3.
+    assert found == {
+        "9": {"pairs": 3, "mean": 2.0, "half_width": 2.48},
+        "30": {"pairs": 1, "mean": 0.5, "half_width": None},
+    }
 
 
 def test_results_are_written_into_page_and_cards_or_refused(

@@ -9,9 +9,9 @@ from benchmarks.measuring import head, row, told_machine
 from benchmarks.segmenters.camvid import CODEC, QUALITIES
 
 # What the functions below call each result -> its file in results/, without suffix.
-RESULTS = {"camvid": "segmenters/camvid", "speed": "segmenters/speed"}
-# The segmenter that others are compared with, those below a million parameters, and the one that Seg-GAN trained.
-MAIN, SMALL, SCRATCH, GAN = "street", "street_small", "street_scratch", "street_gan"
+RESULTS = {"camvid": "segmenters/camvid", "speed": "segmenters/speed", "seggan": "segmenters/seggan"}
+# The segmenter that others are compared with, and those below a million parameters.
+MAIN, SMALL, SCRATCH = "street", "street_small", "street_scratch"
 REFINED = ":refine=yes"
 
 Results = Mapping[str, dict[str, Any]]
@@ -77,7 +77,13 @@ def miou(results: Results, name: str) -> str:
 
 
 def gain_of_gan(results: Results) -> str:
-    return f"{100 * (figures(results, GAN)['miou'] - figures(results, MAIN)['miou']):+.2f}"
+    """For each length of training, with its interval where there were several pairs."""
+    found = []
+    for steps, gain in results["seggan"]["gains"].items():
+        width = "" if gain["half_width"] is None else f" ± {gain['half_width']:.2f}"
+        n = "one pair" if gain["pairs"] == 1 else f"{gain['pairs']} pairs"
+        found.append(f"{gain['mean']:+.2f}{width} ({n} of {steps} steps)")
+    return "; ".join(found)
 
 
 def gain_of_crf(results: Results) -> str:

@@ -22,7 +22,7 @@ class ErfConfig:
     decoder, fine: channels of what brings them together, and at stride 2."""
 
     classes: int = 11
-    widths: tuple[int, int, int, int] = (16, 32, 64, 112)
+    widths: tuple[int, int, int, int] = (16, 32, 56, 92)
     rates: tuple[tuple[int, ...], ...] = ((1, 1), (1, 2, 1, 2), (1, 2, 4, 8))
     decoder: int = 48
     fine: int = 16

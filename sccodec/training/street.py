@@ -192,8 +192,7 @@ def evaluate(network: nn.Module, street: Street, device: torch.device) -> tuple[
         logits = network(x.contiguous(memory_format=torch.channels_last))
         logits = F.interpolate(logits, x.shape[-2:], mode="bilinear", align_corners=False)
         predicted = logits[0, :, :height, :width].argmax(0).to(torch.uint8).cpu().numpy()
-        known = truth != VOID
-        counts += confusion(predicted[known], truth[known], CLASSES)
+        counts += confusion(predicted, truth, CLASSES)
         if i % max(1, len(street.images) // 5) == 0:
             maps = [palette[np.minimum(m, CLASSES)] for m in (truth, predicted)]
             shown.append(np.concatenate([picture, *maps], 1))
