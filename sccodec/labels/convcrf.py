@@ -60,7 +60,6 @@ class ConvCrf:
         return refined
 
     def _steps(self, unary: Floats, rgb: Floats) -> Floats:
-        classes, height, width = unary.shape
         kernels = list(self._kernels(rgb))
         found = unary
         message, parts = (np.empty(unary.shape, np.float32) for _ in range(2))
@@ -71,8 +70,8 @@ class ConvCrf:
                 part = parts[:, : kernel.shape[0], : kernel.shape[1]]
                 np.multiply(q[:, there[0], there[1]], kernel, out=part)
                 message[:, here[0], here[1]] += part
-            sent = self.compatibility @ message.reshape(classes, -1)
-            found = unary + sent.reshape(classes, height, width)
+            # Not by numpy's product, which would start threads of its own that spin beside the networks'.
+            found = unary + np.einsum("ij,jyx->iyx", self.compatibility, message)
         return found
 
     def _kernels(self, rgb: Floats) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], Floats]]:
