@@ -10,9 +10,11 @@ import pytest
 
 from sccodec import api, bundle
 from sccodec.codec import Codec
+from sccodec.labels import models as segmenters
 from tests.cases import GOLDEN, PEERS, TESTS, is_learned, name_of, specs
 
 MODELS, CODECS_PAGE = TESTS.parent / "models", TESTS.parent / "docs" / "codecs.md"
+SEGMENTERS_PAGE = CODECS_PAGE.with_name("segment.md")
 LEARNED = [name for name in api.names() if is_learned(name)]
 SHIPPED = bundle.list_folder(MODELS)
 
@@ -50,11 +52,13 @@ def test_a_codec_with_models_has_tiny_ones_and_golden_files(name: str) -> None:
 
 @pytest.mark.parametrize("model", SHIPPED, ids=lambda model: model.path.stem)
 def test_a_shipped_model_has_its_card_and_is_named(model: bundle.Installed) -> None:
-    """Its card says which file it is of; the page of codecs names its variant."""
-    assert model.codec in LEARNED
+    """Its card says which file it is of; the page of codecs names its variant, that of segmenters those."""
+    assert model.codec in (*LEARNED, segmenters.CODEC)
     card = model.path.with_suffix(".md").read_text(encoding="utf-8")
     assert card.startswith("#") and model.path.stem in card and re.search(r"licen[cs]e", card, re.IGNORECASE)
-    if CODECS_PAGE.is_file():
+    if model.codec == segmenters.CODEC and SEGMENTERS_PAGE.is_file():
+        assert re.search(rf"^\| `{model.variant}` \|", SEGMENTERS_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    elif CODECS_PAGE.is_file():
         row = re.search(rf"^\| `{model.codec}` \|.*", CODECS_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
         assert row and f"`{model.variant}`" in row[0]
 
