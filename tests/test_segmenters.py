@@ -30,7 +30,7 @@ from tests.cases import TESTS
 from tests.cases import picture as waves
 
 Picture = npt.NDArray[np.uint8]
-SHIPPED = {m.variant for m in bundle.list_folder(TESTS.parent / "models") if m.codec == "conceptual"}
+SHIPPED = {m.variant for m in bundle.list_folder(TESTS.parent / "models") if m.codec in ("conceptual", "segmenter")}
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_of_equals_the_first_class_counts() -> None:
     assert classes_at(np.zeros((5, 3, 3), np.float32), (9, 9), (1 / 3, 1 / 3)).max() == 0
 
 
-@pytest.mark.parametrize("name", ["photographs", "faces"])
+@pytest.mark.parametrize("name", ["street", "photographs", "faces"])
 def test_tiles_leave_no_seams(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At full size, of a picture of many things at many scales: the map of tiles is that of the whole."""
     found = shipped(name)
