@@ -173,14 +173,31 @@ def test_the_results_page_has_the_marks(load: Load) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a process of its own is timed")
-def test_speed_is_measured_in_processes_of_their_own(load: Load, tmp_path: Path) -> None:
+def test_speed_is_measured_in_processes_of_their_own(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if "faces" not in segmenters.names():
         pytest.skip("no segmenter is installed")
     out = tmp_path / "speed.json"
-    load("segmenters.speed").main(["--segmenters", "faces", "--calls", "2", "--out", str(out)])
+    speed = load("segmenters.speed")
+    monkeypatch.setattr(speed, "has_discriminator", lambda: False)  # whose steps on two threads take long beside others
+    speed.main(["--segmenters", "faces", "--calls", "2", "--out", str(out)])
     found = json.loads(out.read_text())
     assert set(found["segmenters"]) == {"faces"} and found["segmenters"]["faces"]["parameters"] > 10**5
     assert all(found["segmenters"]["faces"][f"threads_{n}"]["warm_ms"] > 0 for n in (1, 2))
     assert found["segmenters"]["faces"]["cold_seconds"] > found["segmenters"]["faces"]["threads_2"]["warm_ms"] / 1000
-    step = found["discriminator"]["threads_1"]["step_seconds"] if "discriminator" in found else 1
-    assert step > 0
+
+
+def test_a_step_of_the_discriminator_is_timed(
+    load: Load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+    speed, threads = load("segmenters.speed"), torch.get_num_threads()
+    monkeypatch.setattr(speed, "BEFORE", 0)
+    monkeypatch.setattr(speed, "BATCH", 1)
+    monkeypatch.setattr(speed, "CROP", (64, 48))
+    try:
+        speed.main(["--worker", "discriminator", "1"])
+    finally:
+        torch.set_num_threads(threads)
+    assert json.loads(capsys.readouterr().out)["step_seconds"] > 0

@@ -9,13 +9,12 @@ import json
 
 import pytest
 
-from sccodec import bundle
 from tests.golden import make_encodings
 from tests.golden.make_encodings import GOLDEN, MODELS, NAMES, QUALITIES, RECORDED
 
 AGAIN = "where that is meant: python -m tests.golden.make_encodings"
 recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
-models = {model.path.stem: model for model in [*bundle.list_folder(MODELS), *bundle.list_folder(GOLDEN)]}
+models = {model.path.stem: model for folder in (MODELS, GOLDEN) for model in make_encodings.of_codecs(folder)}
 
 
 def close(found: float, wanted: float, least: float) -> bool:

@@ -11,10 +11,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+if TYPE_CHECKING:
+    from sccodec.bundle import Installed
 
 GOLDEN = Path(__file__).parent
 MODELS, PICTURES = GOLDEN.parents[1] / "models", GOLDEN.parent / "pictures"
@@ -59,16 +63,21 @@ def chosen(name: str) -> str:
     return api.info(api.encode(picture(name), "conceptual", notice=quiet)).variant
 
 
-def main() -> None:
-    from sccodec import bundle
+def of_codecs(folder: Path) -> list[Installed]:
+    """The model files of a folder that encode: those of segmenters do not."""
+    from sccodec import api, bundle
 
+    return [model for model in bundle.list_folder(folder) if model.codec in api.names()]
+
+
+def main() -> None:
     os.environ.pop("SCCODEC_MODELS", None)
     recorded: dict[str, object] = {"chosen": {name: chosen(name) for name in NAMES}}
     os.environ["SCCODEC_MODELS"] = str(GOLDEN)
     recorded["models"] = {
         model.path.stem: {name: encoded(model.codec, model.variant, name) for name in names}
         for folder, names in ((MODELS, NAMES), (GOLDEN, NAMES[1:]))
-        for model in bundle.list_folder(folder)
+        for model in of_codecs(folder)
     }
     RECORDED.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
 
