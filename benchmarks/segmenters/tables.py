@@ -108,12 +108,11 @@ def discriminator(results: Results) -> str:
 
 
 def settings(camvid: Mapping[str, Any]) -> str:
-    """A row for each segmenter, each of them refined, and each behind the codec."""
-    lines = head("segmenter", "parameters", "mIoU", "points lost", "bpp", "pixels right", "ms a picture")
+    """A row for each segmenter, each of them refined, and each behind the codec; times are speed.py's."""
+    lines = head("segmenter", "parameters", "mIoU", "points lost", "bpp", "pixels right")
     for label, found in camvid["results"].items():
-        seconds = None if found["seconds"] is None else 1000 * found["seconds"]
         cells = [cell(found["miou"], 4), cell(found["points_lost"], 2), cell(found["bpp"], 3)]
-        cells += [cell(found["pixel_accuracy"], 4), cell(seconds, 1)]
+        cells.append(cell(found["pixel_accuracy"], 4))
         lines.append(row(f"`{label}`", f"{found['parameters'] / 1e6:.2f} M", *cells))
     return "\n".join(lines)
 
