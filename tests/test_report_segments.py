@@ -84,6 +84,18 @@ def test_later_rows_replace_earlier_ones_and_changed_pictures_do_not_count() -> 
     assert not read.failures and len(read.rows) == 1
 
 
+@pytest.mark.parametrize("missing", [{"labels_sha256": ""}, {"sha256": "a.png"}, {"sha256": "", "labels_sha256": ""}])
+def test_a_file_that_was_missing_is_no_failure_once_it_is_there(missing: dict[str, str]) -> None:
+    failed = row(error="has no label map", counts=None, **missing)
+    late = "2026-02-01T00:00:00Z"
+    assert not segments.sort([failed, row(time=late)]).failures
+    others = [row(time=late, spec="other"), row("street", "b", time=late), row(time=late, through="jpeg")]
+    assert segments.sort([failed, *others]).failures == [failed]
+    failed.time = "2026-03-01T00:00:00Z"  # it was there, and is no more
+    read = segments.sort([row(time=late), failed])
+    assert read.failures == [failed] and len(read.rows) == 1 and not read.n_changed
+
+
 def test_models_of_one_spec_are_told_apart() -> None:
     (group,) = segments.groups(segments.sort([row(), row(tag="0000bbbb"), row(spec="street_small")]))
     assert [s.name for s in group.settings] == ["street (0000aaaa)", "street (0000bbbb)", "street_small"]

@@ -112,7 +112,10 @@ def read(paths: Sequence[Path]) -> Results:
 
 
 def sort(every: Sequence[SegmentRow], damaged: Sequence[str] = (), n_others: int = 0) -> Results:
-    """The rows that count: of one measurement the last, and of a picture's name what it stands for at last."""
+    """The rows that count: of one measurement the last, and of a picture's name what it stands for at last.
+
+    A row makes good what failed on the same files; where one of them was missing, on that picture before.
+    """
     kept = without_changed(every)
     found: dict[tuple[str, ...], SegmentRow] = {}
     failures: dict[tuple[str, ...], SegmentRow] = {}
@@ -125,7 +128,14 @@ def sort(every: Sequence[SegmentRow], damaged: Sequence[str] = (), n_others: int
         n_superseded += found.pop(key, None) is not None
         found[key] = row
     measured = {(row.dataset, *segment_rows.identity(row)) for row in found.values()}
-    open_failures = [row for key, row in failures.items() if key not in measured]
+    by_name: dict[tuple[str, ...], str] = {}
+    for row in found.values():
+        by_name[named(row)] = max(row.time, by_name.get(named(row), ""))
+    open_failures = [
+        row
+        for key, row in failures.items()
+        if key not in measured and (has_files(row) or row.time > by_name.get(named(row), ""))
+    ]
     return Results(list(found.values()), open_failures, damaged, n_superseded, len(every) - len(kept), n_others)
 
 
@@ -134,9 +144,19 @@ def without_changed(every: Sequence[SegmentRow]) -> list[SegmentRow]:
     latest: dict[tuple[str, str], tuple[str, Picture]] = {}
     for row in every:
         key = row.dataset, row.picture
-        if row.labels_sha256 and row.time >= latest.get(key, ("", ("", "")))[0]:
+        if has_files(row) and row.time >= latest.get(key, ("", ("", "")))[0]:
             latest[key] = row.time, picture_of(row)
-    return [row for row in every if not row.labels_sha256 or latest[row.dataset, row.picture][1] == picture_of(row)]
+    return [row for row in every if not has_files(row) or latest[row.dataset, row.picture][1] == picture_of(row)]
+
+
+def has_files(row: SegmentRow) -> bool:
+    """Whether picture and map could be read, so that the row knows them by their contents."""
+    return bool(row.labels_sha256) and row.sha256 not in ("", row.picture)
+
+
+def named(row: SegmentRow) -> tuple[str, ...]:
+    """What was measured, by the picture's name: all that is known of a failure of files that could not be read."""
+    return row.dataset, row.picture, row.spec, row.through, row.device
 
 
 def picture_of(row: SegmentRow) -> Picture:
