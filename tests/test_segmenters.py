@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +217,27 @@ def test_refining_is_the_convcrf_of_the_file(models: Path) -> None:
     assert plain[26, 26] == 1 and (plain == 2).mean() > 0.95
     assert np.array_equal(refined, np.full((64, 64), 2))
     assert not np.allclose(found.probabilities(picture), found.probabilities(picture, refine=True))
+
+
+def test_enlarging_has_the_limit_of_pictures(tiny: segmenters.Segmenter) -> None:
+    enlarging = replace(tiny, traits=replace(tiny.traits, enlarge=True))
+    for ask in (enlarging.segment, enlarging.probabilities):
+        with pytest.raises(BadInput, match=r"a long side of 1000000 makes it 1000000x500000 pixels, and the limit is"):
+            ask(quarters(8, 16), long_side=10**6)
+        with pytest.raises(BadInput, match=r"makes it 64x32 pixels, and the limit is 2047$"):
+            ask(quarters(8, 16), long_side=64, max_pixels=2047)
+    assert enlarging.segment(quarters(8, 16), long_side=64, max_pixels=2048).shape == (8, 16)
+    assert enlarging.segment(quarters(8, 16), max_pixels=128).shape == (8, 16)  # the working size it has unasked
+
+
+@pytest.mark.parametrize(("name", "value"), [("unary", 3e38), ("compatibility", 3e38)])
+def test_refining_beyond_what_numbers_hold_is_one_line(models: Path, name: str, value: float) -> None:
+    """It must not come out as a map of one class."""
+    extra = tiny_segmenter.CRF | {f"crf.{name}": np.full_like(tiny_segmenter.CRF[f"crf.{name}"], value)}
+    tiny_segmenter.write_model(models, config={"crf": {"window": 3, "steps": 3}}, extra=extra)
+    with warnings.catch_warnings(), pytest.raises(ModelMismatch, match="its ConvCRF gives numbers that are not finite"):
+        warnings.simplefilter("error")
+        segmenters.find("tiny").segment(quarters(64, 96), refine=True)
 
 
 def test_refining_needs_a_convcrf(tiny: segmenters.Segmenter) -> None:

@@ -131,7 +131,7 @@ class Measurer:
         row.tag, row.parameters, row.load_seconds = segmenter.tag, loaded.parameters, loaded.seconds
         row.classes = self.setup.classes or tuple(segmenter.names)
         row.file_bytes, row.through_tag, row.through_encoder = seen.file_bytes, seen.tag, seen.encoder
-        work = segmentation(segmenter, Spec.parse(item.spec), seen.picture)
+        work = segmentation(segmenter, Spec.parse(item.spec), seen.picture, self.setup.options)
         done = timed(work, self.setup.repeats, np.array_equal)
         notes = [*seen.notes] + ([] if done.steady else ["the segmenter does not give the same map each time"])
         row.notes = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
@@ -170,13 +170,12 @@ class Measurer:
         return self._loaded[name, item.device]
 
 
-def segmentation(segmenter: Segmenter, spec: Spec, picture: Picture) -> Callable[[], Picture]:
+def segmentation(segmenter: Segmenter, spec: Spec, picture: Picture, limits: Options) -> Callable[[], Picture]:
     """What segments the picture as a spec asks for it."""
     options = dict(spec.options)
     side = options.get("long_side")
     refine, long_side = options.get("refine") == "yes", None if side is None else FULL if side == "full" else int(side)
-    pixels = picture.shape[0] * picture.shape[1]  # whether they are too many was asked when it was read
-    return lambda: segmenter.segment(picture, refine=refine, long_side=long_side, max_pixels=pixels)
+    return lambda: segmenter.segment(picture, refine=refine, long_side=long_side, max_pixels=limits.max_pixels)
 
 
 def decoded(original: Seen, through: str, options: Options) -> Seen:

@@ -94,11 +94,11 @@ class Segmenter:
         """The class of each pixel, uint8 [H, W], of a picture uint8 [H, W, 3] in sRGB, or [H, W] grey.
 
         refine: by the ConvCRF of the model file. long_side: another working size, 0 for the picture's own. Raises
-        BadInput for other arrays, for more than max_pixels and where there is no ConvCRF; ModelMismatch for a network
-        that does not give what a segmenter gives.
+        BadInput for other arrays, for more than max_pixels, enlarged or not, and where there is no ConvCRF;
+        ModelMismatch for a network that does not give what a segmenter gives.
         """
         whole = as_picture(picture, max_pixels)
-        logits, size = self._logits(whole, refine=refine, long_side=long_side)
+        logits, size = self._logits(whole, refine=refine, long_side=long_side, max_pixels=max_pixels)
         height, width = whole.shape[:2]
         return classes_at(logits, (height, width), (size[0] / height / self.stride, size[1] / width / self.stride))
 
@@ -112,7 +112,7 @@ class Segmenter:
     ) -> Floats:
         """float32 [classes, h, w] of blocks of stride x stride pixels of the working size, rounded up; as segment()."""
         whole = as_picture(picture, max_pixels)
-        logits, size = self._logits(whole, refine=refine, long_side=long_side)
+        logits, size = self._logits(whole, refine=refine, long_side=long_side, max_pixels=max_pixels)
         rows, columns = (-(-side // self.stride) for side in size)
         return softmax(logits[:, :rows, :columns])
 
@@ -133,14 +133,24 @@ class Segmenter:
             raise BadInput(f"the long side is {long_side!r}, it must be a number of pixels, or 0 for the picture's own")
         return int(long_side)
 
-    def _logits(self, whole: Picture, *, refine: bool, long_side: int | None) -> tuple[Floats, tuple[int, int]]:
+    def _logits(
+        self, whole: Picture, *, refine: bool, long_side: int | None, max_pixels: int
+    ) -> tuple[Floats, tuple[int, int]]:
         """[classes, h, w] at 1/stride of the working size, repeated edges and all, and height and width of that."""
         crf = self.check_refines() if refine else None
         height, width = self.working_size(whole.shape[0], whole.shape[1], long_side)
+        # Only what is enlarged: a small limit on pictures is none on the working size that a segmenter has unasked.
+        if long_side is not None and height * width > max(max_pixels, whole.shape[0] * whole.shape[1]):
+            raise BadInput(
+                f"a long side of {long_side} makes it {width}x{height} pixels, and the limit is {max_pixels}"
+            )
         seen = working.padded(working.resized(whole, height, width), self.traits.multiple)
         logits = working.tile_by_tile(self._run, seen, self.traits.multiple, self.stride, len(self.names))
         if crf is not None:
-            logits = crf.refine(logits, working.means(seen, self.stride))
+            with np.errstate(over="ignore", invalid="ignore"):  # is seen from what comes of it
+                logits = crf.refine(logits, working.means(seen, self.stride))
+            if not np.isfinite(logits).all():
+                raise ModelMismatch(f"{self.opened.path}: its ConvCRF gives numbers that are not finite")
         return logits, (height, width)
 
     def _run(self, image: Floats) -> Floats:
