@@ -108,6 +108,15 @@ def test_specs_of_the_same_are_one_setting() -> None:
     assert series.base == "jpeg:chroma=444" and [len(p.rows) for p in series.points] == [3]
 
 
+def test_a_file_that_could_not_be_read_is_no_failure_once_it_is_measured() -> None:
+    unread = row("jpeg:q=10", error="no such file", sha256=None, time="2026-02-01T00:00:00Z")
+    for late, n_open in (("2026-03-01T00:00:00Z", 0), ("2026-01-01T00:00:00Z", 1)):
+        assert len(sorted_rows(unread, row("jpeg:q=10", time=late)).failures) == n_open
+    others = [row("jpeg:q=20"), row("jpeg:q=10", "b.png"), row("jpeg:q=10", dataset="other")]
+    for untimed in (unread, unread | {"time": ""}):
+        assert [f.error for f in sorted_rows(untimed, *others).failures] == ["no such file"]
+
+
 def test_failures_count_until_a_row_makes_them_good() -> None:
     failed = row("jpeg:q=5", error="out of\nmemory", tag=None, width=None)
     other = row("jpeg:q=5", "b.png", error="killed")

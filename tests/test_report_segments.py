@@ -91,6 +91,8 @@ def test_a_file_that_was_missing_is_no_failure_once_it_is_there(missing: dict[st
     assert not segments.sort([failed, row(time=late)]).failures
     others = [row(time=late, spec="other"), row("street", "b", time=late), row(time=late, through="jpeg")]
     assert segments.sort([failed, *others]).failures == [failed]
+    failed.time = ""
+    assert segments.sort([failed, *others]).failures == [failed]
     failed.time = "2026-03-01T00:00:00Z"  # it was there, and is no more
     read = segments.sort([row(time=late), failed])
     assert read.failures == [failed] and len(read.rows) == 1 and not read.n_changed

@@ -72,7 +72,14 @@ def sort(named: Iterable[tuple[str, str]]) -> Results:
         n_superseded += earlier is not None
         rows[identity(found)] = found if earlier is None else completed(found, earlier)
     measured = {(r.spec, tag, r.dataset, r.sha256) for r in rows.values() for tag in (r.tag, "")}
-    open_failures = [f for key, f in failures.items() if key not in measured]
+    by_name: dict[tuple[str, ...], str] = {}
+    for r in rows.values():
+        by_name[named_of(r)] = max(r.time, by_name.get(named_of(r), ""))
+    open_failures = [
+        f
+        for key, f in failures.items()
+        if key not in measured and (has_content(f) or named_of(f) not in by_name or f.time > by_name[named_of(f)])
+    ]
     return Results(list(rows.values()), open_failures, damaged, n_superseded, len(every) - len(current), n_others)
 
 
@@ -92,6 +99,11 @@ def without_changed(rows: Sequence[Row]) -> list[Row]:
 def has_content(row: Row) -> bool:
     """Whether the row states the SHA-256 of its picture's file; parse() puts the picture's name in its place."""
     return row.sha256 not in ("", row.picture)
+
+
+def named_of(row: Row) -> tuple[str, ...]:
+    """What was measured, by the picture's name: all that is known of a failure of a file that could not be read."""
+    return row.dataset, row.picture, row.spec
 
 
 def identity(row: Row) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def sort(every: Sequence[SegmentRow], damaged: Sequence[str] = (), n_others: int
     open_failures = [
         row
         for key, row in failures.items()
-        if key not in measured and (has_files(row) or row.time > by_name.get(named(row), ""))
+        if key not in measured and (has_files(row) or named(row) not in by_name or row.time > by_name[named(row)])
     ]
     return Results(list(found.values()), open_failures, damaged, n_superseded, len(every) - len(kept), n_others)
 
