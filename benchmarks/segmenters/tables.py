@@ -21,8 +21,8 @@ def everything(results: Results) -> str:
     """All that the results page says; results by the names of RESULTS, those that there are."""
     camvid = results["camvid"]
     said = (
-        f"{camvid['what']}, trained on the 367 of train alone. mIoU is of the pixels of all pictures together, over 11 "
-        f"classes, void left out. On {told_machine(camvid['environment'])}."
+        f"{sentence(camvid['what'])}, trained on the 367 of train alone. mIoU is of the pixels of all pictures "
+        f"together, over 11 classes, void left out. On {told_machine(camvid['environment'])}."
     )
     parts = [said, acceptance(results), settings(camvid), classes(camvid, list(camvid["results"]))]
     if speed := results.get("speed"):
@@ -34,7 +34,7 @@ def of_model(results: Results, name: str) -> str:
     """What the card of a segmenter says."""
     camvid = results["camvid"]
     own = {label: found for label, found in camvid["results"].items() if label.split()[0].split(":")[0] == name}
-    parts = [f"{camvid['what']}.", settings({"results": own})]
+    parts = [f"{sentence(camvid['what'])}.", settings({"results": own})]
     parts.append(classes(camvid, [label for label in own if " through " not in label]))
     if name in results.get("speed", {}).get("segmenters", {}):
         speed = results["speed"]
@@ -141,3 +141,8 @@ def times(speed: Mapping[str, Any]) -> str:
 
 def cell(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
+
+
+def sentence(text: str) -> str:
+    """With a capital at its start."""
+    return text[:1].upper() + text[1:]
