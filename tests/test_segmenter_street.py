@@ -16,6 +16,7 @@ pytest.importorskip("onnxscript")
 from sccodec import bundle  # noqa: E402
 from sccodec.errors import BadInput  # noqa: E402
 from sccodec.labels import models  # noqa: E402
+from sccodec.labels.classes import CAMVID  # noqa: E402
 from sccodec.networks import segmenters  # noqa: E402
 from sccodec.networks.backbone import Backbone  # noqa: E402
 from sccodec.networks.convcrf import Refinement  # noqa: E402
@@ -162,7 +163,7 @@ def test_a_model_file_computes_what_was_trained(toy_streets: Path, recipe: objec
     checkpoint = train(recipe, toy_streets, toy_streets / "run")
     path = recipe.export([checkpoint], toy_streets / "models", None)  # type: ignore[attr-defined]
     opened = bundle.open_model(bundle.list_folder(path.parent)[0])
-    assert opened.codec == "segmenter" and opened.config["classes"] == list(street.NAMES)
+    assert opened.codec == "segmenter" and opened.config["classes"] == list(CAMVID)
     x = np.random.default_rng(0).random((1, 3, 96, 64), np.float32)
     (logits,) = opened.network("segmenter").run({"image": x})
     network = segmenters.build("segmenter", opened.config)

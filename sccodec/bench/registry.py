@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sccodec import userdata
 from sccodec.errors import BadInput
+from sccodec.labels import classes
 from sccodec.notices import ignore
 from sccodec.whole import write_whole
 
@@ -71,7 +72,7 @@ class LabelledSet:
 
 CAMVID = LabelledSet(
     (*(f"0001TP_{8550 + 30 * i:06}" for i in range(62)), *(f"Seq05VD_f{30 * i:05}" for i in range(171))),
-    ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
+    classes.CAMVID,
     "38e130b2c62ed269e74ca86dde369e294422a0cc07e84b3cc3a7003dfef0011a",
     "it is for academic use, and its authors at the University of Cambridge give it out: what is wanted are the 233 "
     "pictures of the test split at 480x360, with maps of 11 classes",

@@ -14,19 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sccodec.errors import BadInput
+from sccodec.labels.classes import CAMVID, CAMVID_COLOURS
 from sccodec.metrics.labels import confusion, mean_iou
 from sccodec.training.faces import find_split
 from sccodec.training.pictures import Photo, pictures_in, read_labels, read_picture
 
-NAMES = (
-    "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist",
-)  # fmt: skip
-COLOURS = (
-    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0),
-    (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
-)  # fmt: skip
-"""The data set's, as the tables of Badrinarayanan et al. show them."""
-CLASSES = len(NAMES)
+CLASSES = len(CAMVID)
 VOID = 255
 """The class of what is left out, here; the data set's own number for it is the one behind its classes."""
 
@@ -183,7 +176,7 @@ def dice(probability: Tensor, truth: Tensor) -> Tensor:
 def evaluate(network: nn.Module, street: Street, device: torch.device) -> tuple[dict[str, float], NDArray[Any]]:
     """Mean IoU over the classes at full size, and a sheet: pictures, their maps, and what the network finds."""
     counts = np.zeros((CLASSES, CLASSES), np.int64)
-    palette = np.array((*COLOURS, (0, 0, 0)), np.uint8)
+    palette = np.array((*CAMVID_COLOURS, (0, 0, 0)), np.uint8)
     shown = []
     for i, (picture, truth) in enumerate(zip(street.images, street.labels, strict=True)):
         height, width = truth.shape
@@ -198,5 +191,5 @@ def evaluate(network: nn.Module, street: Street, device: torch.device) -> tuple[
             shown.append(np.concatenate([picture, *maps], 1))
     miou, per_class = mean_iou(counts)
     figures = {"miou": miou, "accuracy": float(np.diag(counts).sum() / counts.sum())}
-    figures |= {f"iou_{name}": float(value) for name, value in zip(NAMES, per_class, strict=True)}
+    figures |= {f"iou_{name}": float(value) for name, value in zip(CAMVID, per_class, strict=True)}
     return figures, np.concatenate(shown, 0)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sccodec.errors import BadInput
+from sccodec.labels.classes import CAMVID, CAMVID_COLOURS
 from sccodec.networks.convcrf import Refinement
 from sccodec.networks.pyramid import MULTIPLE, STRIDE
 from sccodec.networks.segmenters import NETWORK
@@ -41,8 +42,8 @@ def export_segmenter(checkpoints: Sequence[Path], out: Path, variant: str, netwo
     except RuntimeError as error:
         raise BadInput(f"{where}: the segmenter is another recipe's: it has other shapes") from error
     config = {
-        "classes": street.NAMES,
-        "colours": street.COLOURS,
+        "classes": CAMVID,
+        "colours": CAMVID_COLOURS,
         "long_side": LONG_SIDE,
         "multiple": MULTIPLE,
         "stride": STRIDE,
