@@ -95,3 +95,11 @@ class Backbone(nn.Module):
             elif head in names:
                 state[f"{names[head]}.{rest[0]}"] = value
         self.load_state_dict(state)
+
+
+def backbone_and_head(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The parameters of a network's ``backbone``, none where it has no such, and all others."""
+    backbone = getattr(network, "backbone", None)
+    first = list(backbone.parameters()) if isinstance(backbone, Backbone) else []
+    known = {id(p) for p in first}
+    return first, [p for p in network.parameters() if id(p) not in known]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sccodec.metrics.labels import confusion, mean_iou
+from sccodec.networks.backbone import backbone_and_head
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training import faces
 from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients
@@ -34,9 +35,7 @@ class SegmenterTask(Task):
             network.backbone.load_imagenet()
         place(network)
         self.modules: dict[str, nn.Module] = {"segmenter": network}
-        backbone = list(network.backbone.parameters())
-        known = {id(p) for p in backbone}
-        head = [p for p in network.parameters() if id(p) not in known]
+        backbone, head = backbone_and_head(network)
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "segmenter": torch.optim.AdamW(
                 [{"params": backbone, "lr": 5e-4}, {"params": head, "lr": 2e-3}], weight_decay=0.02

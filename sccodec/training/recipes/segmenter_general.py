@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sccodec.errors import BadInput
+from sccodec.networks.backbone import backbone_and_head
 from sccodec.networks.segmenter import Segmenter, SegmenterConfig
 from sccodec.training.clusters import CELL, CLASSES, Clusters, class_colours, whole_cells
 from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients
@@ -49,9 +50,7 @@ class SegmenterTask(Task):
         place(clusters)
         self.modules: dict[str, nn.Module] = {"segmenter": network, "clusters": clusters}
         self.targets: dict[int, Tensor] = {}
-        backbone = list(network.backbone.parameters())
-        known = {id(p) for p in backbone}
-        head = [p for p in network.parameters() if id(p) not in known]
+        backbone, head = backbone_and_head(network)
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "segmenter": torch.optim.AdamW(
                 [{"params": backbone, "lr": 3e-4}, {"params": head, "lr": 3e-3}], weight_decay=0.02

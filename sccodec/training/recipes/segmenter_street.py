@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sccodec.networks.backbone import backbone_and_head
 from sccodec.networks.pyramid import PyramidConfig, PyramidSegmenter
 from sccodec.training import street
 from sccodec.training.loop import Clock, Options, Task, device, place, sync_gradients
@@ -85,9 +86,7 @@ class StreetTask(Task):
 
 def optimiser(network: nn.Module) -> torch.optim.Optimizer:
     """AdamW, with a lower rate for what was trained on ImageNet."""
-    backbone = list(network.backbone.parameters()) if isinstance(network, PyramidSegmenter) else []
-    known = {id(p) for p in backbone}
-    head = [p for p in network.parameters() if id(p) not in known]
+    backbone, head = backbone_and_head(network)
     groups = [{"params": head, "lr": HEAD_RATE}] + ([{"params": backbone, "lr": BACKBONE_RATE}] if backbone else [])
     return torch.optim.AdamW(groups, weight_decay=DECAY)
 
