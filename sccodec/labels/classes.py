@@ -1,4 +1,4 @@
-"""Classes that segmenters tell apart: their names, and colours to show them. A model file may state others of its own."""
+"""Classes that segmenters tell apart: their names, and colours to show them. A model file states its own."""
 
 from __future__ import annotations
 
