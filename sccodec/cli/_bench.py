@@ -24,13 +24,38 @@ if TYPE_CHECKING:
 
     from sccodec.bench.rows import AnyRow, Row
     from sccodec.bench.run import Plan
+    from sccodec.bench.segment_plan import Plan as SegmentPlan
 
 Kind = TypeVar("Kind", bound="AnyRow")
 """A row of a codec, or one of a segmenter."""
 
+ASKED_SECONDS = 60.0
+"""A run that is expected to take longer says so also where what it measures was named."""
 SHOWN_ERRORS = 10
 FIRST_SECONDS, LATER_SECONDS = 15.0, 60.0
 """Where no terminal shows a bar: when a line says how far it is, and how long none does afterwards."""
+
+
+def announce(output: Path, plan: Plan | SegmentPlan, equal: str, version: str) -> None:
+    """Say what there is to know of the rows that are there. equal: of copies, if there are any; version: of what."""
+    notice = Reporter().notice
+    for text in plan.remarks:
+        notice(f"{output}: {text}")
+    if plan.copies:
+        notice(equal)
+    if plan.skipped:
+        notice(f"{plan.skipped} rows are in {output} already")
+    if plan.stale:
+        notice(f"{plan.stale} of them are of another {version}; --redo stale measures them again")
+
+
+def announce_work(total: int, pictures: int, seconds: float, *, is_asked: bool) -> None:
+    """Say how much there is to measure, unless it is named, and little."""
+    from sccodec.bench.defaults import in_words
+
+    if total and (not is_asked or seconds >= ASKED_SECONDS):
+        many = "s" * (pictures != 1)
+        Reporter().notice(f"{total} rows to measure, of {pictures} picture{many}: {in_words(seconds)} on two cores")
 
 
 @dataclass

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from sccodec.bench.segment_rows import SegmentRow
     from sccodec.codec import Options
 
-ASKED_SECONDS = 60.0
-"""A run that is expected to take longer says so."""
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -63,25 +60,17 @@ def wish_of(asked: Asked) -> Wish:
 
 def planned(found: Labelled, wish: Wish, output: Path) -> Plan:
     """The work that is left, and notices of what there is to know before it begins."""
-    from sccodec.bench import defaults, segment_plan, segment_rows
+    from sccodec.bench import segment_plan, segment_rows
 
     notice = Reporter().notice
     plan = segment_plan.make_plan(found, wish, segment_rows.read(output, notice), notice)
     with output.open("ab"):
         pass  # where it cannot be written, that is said now
-    for text in plan.remarks:
-        notice(f"{output}: {text}")
-    if plan.copies:
-        more = "1 more picture is" if plan.copies == 1 else f"{plan.copies} more pictures are"
-        notice(f"{more} equal to another one, map and all: each is measured and counted once")
-    if plan.skipped:
-        notice(f"{plan.skipped} rows are in {output} already")
-    if plan.stale:
-        notice(f"{plan.stale} of them are of another package or encoder version; --redo stale measures them again")
-    total, seconds = len(plan.seconds()), segment_plan.seconds_of_run(plan)
-    if total and (not wish.texts or seconds >= ASKED_SECONDS):
-        n = len({chunk.entry.name for chunk in plan.chunks})
-        notice(f"{total} rows to measure, of {n} picture{'s' * (n != 1)}: {defaults.in_words(seconds)} on two cores")
+    more = "1 more picture is" if plan.copies == 1 else f"{plan.copies} more pictures are"
+    equal = f"{more} equal to another one, map and all: each is measured and counted once"
+    _bench.announce(output, plan, equal, "package or encoder version")
+    total, pictures = len(plan.seconds()), len({chunk.entry.name for chunk in plan.chunks})
+    _bench.announce_work(total, pictures, segment_plan.seconds_of_run(plan), is_asked=bool(wish.texts))
     return plan
 
 

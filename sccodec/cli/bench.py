@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from sccodec.codec import Options
 
 REPEATS = 3
-ASKED_SECONDS = 60.0
-"""A run that is expected to take longer says so also where its codecs were named."""
 
 
 @click.command("bench")
@@ -160,25 +158,18 @@ def pictures(dataset: str, name: str | None, address: str | None, *, fetch: bool
 def planned(found: Dataset, wish: Wish, output: Path, *, is_asked: bool) -> Plan:
     """The work that is left, and notices of what there is to know before it begins."""
     from sccodec.bench import defaults, rows, run
+    from sccodec.cli import _bench
 
     notice = Reporter().notice
     held = rows.read(output, notice)
     with output.open("ab"):
         pass  # where it cannot be written, that is said now
     plan = run.make_plan(found, wish, held, notice)
-    for text in plan.remarks:
-        notice(f"{output}: {text}")
-    if plan.copies:
-        more = "1 more file is" if plan.copies == 1 else f"{plan.copies} more files are"
-        notice(f"{more} equal to one of the pictures: each picture is measured and counted once")
-    if plan.skipped:
-        notice(f"{plan.skipped} rows are in {output} already")
-    if plan.stale:
-        notice(f"{plan.stale} of them are of another encoder or package version; --redo stale measures them again")
-    total, seconds = sum(1 for _ in plan.items()), defaults.seconds_of_run(plan, wish.jobs)
-    if total and (not is_asked or seconds >= ASKED_SECONDS):
-        n = len({chunk.entry.name for chunk in plan.chunks})
-        notice(f"{total} rows to measure, of {n} picture{'s' * (n != 1)}: {defaults.in_words(seconds)} on two cores")
+    more = "1 more file is" if plan.copies == 1 else f"{plan.copies} more files are"
+    equal = f"{more} equal to one of the pictures: each picture is measured and counted once"
+    _bench.announce(output, plan, equal, "encoder or package version")
+    total, pictures = sum(1 for _ in plan.items()), len({chunk.entry.name for chunk in plan.chunks})
+    _bench.announce_work(total, pictures, defaults.seconds_of_run(plan, wish.jobs), is_asked=is_asked)
     return plan
 
 
