@@ -19,6 +19,7 @@ import click
 
 from sccodec.cli import _streams
 from sccodec.errors import BadInput, NotScc, TooLarge
+from sccodec.whole import create
 
 STREAM = "-"
 MAX_FILE_BYTES = 2**30
@@ -165,7 +166,7 @@ def write(target: Path | None, data: bytes, *, force: bool = True) -> None:
         elif force:
             _put(_resolved(target), data, Path.replace)  # a link stays a link
         else:
-            _put(target, data, _create)
+            _put(target, data, create)
     except FileExistsError:
         raise BadInput(f"{target}: exists; --force overwrites it") from None
     except OSError as error:
@@ -190,24 +191,6 @@ def _put(place: Path, data: bytes, publish: Callable[[Path, Path], object]) -> N
         publish(temporary, place)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _create(temporary: Path, place: Path) -> None:
-    """Give a file its name if nothing has it, at once; raises FileExistsError."""
-    try:
-        os.link(temporary, place)
-        return
-    except FileExistsError:
-        raise
-    except OSError:
-        pass  # not every file system has links
-    with place.open("xb") as file:
-        try:
-            file.write(temporary.read_bytes())
-            file.flush()
-        except BaseException:
-            place.unlink(missing_ok=True)
-            raise
 
 
 def _resolved(target: Path) -> Path:
