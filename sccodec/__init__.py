@@ -2,6 +2,7 @@
 
 `encode(picture)` turns uint8 [H, W, 3] or [H, W] into the bytes of a .scc file; `decode(data)` turns them
 back. `edit(data, texture_from, labels)` gives a file other textures. `segment(picture)` gives the class of each pixel.
+`transmit.transmit(picture, link, snr)` sends a picture over a noisy channel.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sccodec import transmit
     from sccodec.api import decode, edit, encode, info
     from sccodec.codec import Info, Options
     from sccodec.labels.segmenters import Segmenter, segment, segmenter
@@ -25,6 +27,7 @@ __all__ = [
     "info",
     "segment",
     "segmenter",
+    "transmit",
 ]
 _SEGMENTERS = ("Segmenter", "segment", "segmenter")
 
@@ -35,6 +38,10 @@ def __getattr__(name: str) -> object:
         from sccodec.labels import segmenters
 
         return getattr(segmenters, name)
+    if name == "transmit":
+        import importlib
+
+        return importlib.import_module("sccodec.transmit")
     if name in __all__:
         from sccodec import api
 

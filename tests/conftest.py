@@ -17,6 +17,7 @@ import pytest
 
 import sccodec.api
 import sccodec.codecs
+import sccodec.transmit
 
 TESTS = Path(__file__).parent
 
@@ -30,6 +31,14 @@ def fake_codec(monkeypatch: pytest.MonkeyPatch) -> str:
 
     monkeypatch.setattr(sccodec.api, "named_by", fake.named_by)
     return "fake"
+
+
+@pytest.fixture
+def plain_link(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make the link "plain" of tests/fakes known; gives its name."""
+    folder = str(TESTS / "fakes" / "transmit")
+    monkeypatch.setattr(sccodec.transmit, "__path__", [*sccodec.transmit.__path__, folder])
+    return "plain"
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class Channel:
         """The channel of a spec; raises BadInput."""
         spec = Spec.parse(text)
         if spec.codec not in KINDS:
-            raise BadInput(f"no channel is named {spec.codec!r}; there are: {', '.join(KINDS)}")
+            raise BadInput(f"no channel is named {spec.codec!r:.60}; there are: {', '.join(KINDS)}")
         options = dict(spec.options)
         known = {"awgn": (), "rayleigh": ("fading", "csi"), "rician": ("fading", "csi", "k")}[spec.codec]
         for key in options:

@@ -14,10 +14,12 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,7 @@ import numpy.typing as npt
 from sccodec.codec import Notice, Options, Picture, Spec
 from sccodec.container import MAX_SIDE
 from sccodec.errors import BadInput
-from sccodec.transmit.channels import Received, Symbols
+from sccodec.transmit.channels import SNRS, Received, Symbols
 
 LABEL = "ratio"
 PARTS = ("channels", "link", "modulation", "recordings", "run")
@@ -33,6 +35,10 @@ PARTS = ("channels", "link", "modulation", "recordings", "run")
 DEFAULT_RATIO = Fraction(1, 12)
 RATIOS = (Fraction(1, 1000), Fraction(1, 1))
 """Between which a ratio lies, whatever the link: a link may cover fewer."""
+RATIO = re.compile(r"\d{1,9}/\d{1,9}|\d{0,3}\.?\d{1,12}", re.ASCII)
+"""How a ratio is written: of other texts some are numbers of many digits."""
+MOST_SPEC = 300
+"""Characters of a spec in a frame."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,16 @@ class Frame:
         """Samples of the source, 3 H W."""
         return 3 * self.width * self.height
 
+    @property
+    def over_samples(self) -> float:
+        """The bandwidth ratio k / n, of the symbols that there are."""
+        return self.k / self.n
+
+    @property
+    def over_pixels(self) -> float:
+        """k / (H W), which some papers call the ratio."""
+        return 3 * self.k / self.n
+
     def described(self) -> dict[str, object]:
         """For JSON: with both definitions of the ratio."""
         return {
@@ -69,44 +85,42 @@ class Frame:
             "k": self.k,
             "n": self.n,
             "ratio": str(self.ratio),
-            "k_over_samples": self.k / self.n,
-            "k_over_pixels": 3 * self.k / self.n,
-            "transmitter_snr_db": self.snr,
+            "k_over_samples": self.over_samples,
+            "k_over_pixels": self.over_pixels,
+            "transmitter_snr_db": float(self.snr),
             "bits": self.bits,
-            "settings": dict(self.settings),
+            "settings": {key: float(value) for key, value in self.settings.items()},
         }
 
     @staticmethod
     def of(found: Mapping[str, object]) -> Frame:
-        """What described() gave; raises BadInput for anything else."""
-
-        def whole(key: str, most: int) -> int:
-            value = found.get(key)
-            if type(value) is not int or not 1 <= value <= most:
-                raise BadInput(f"{key} is {value!r:.60}: expected a whole number from 1 to {most}")
-            return value
-
+        """What described() gave; raises BadInput for anything else, and for numbers that do not fit together."""
         link, tag, snr, bits = (found.get(key) for key in ("link", "model", "transmitter_snr_db", "bits"))
-        settings = found.get("settings", {})
-        if not isinstance(link, str) or not (tag is None or isinstance(tag, str)):
-            raise BadInput("the metadata name no link")
-        if isinstance(snr, bool) or not isinstance(snr, int | float) or math.isnan(snr):
-            raise BadInput(f"transmitter_snr_db is {snr!r:.60}: expected a number")
-        if bits is not None and (type(bits) is not int or bits < 0):
-            raise BadInput(f"bits is {bits!r:.60}: expected a whole number")
+        settings, ratio = found.get("settings"), found.get("ratio")
+        if not isinstance(link, str) or len(link) > MOST_SPEC:
+            raise BadInput("no link is named")
+        if not (tag is None or (isinstance(tag, str) and re.fullmatch("[0-9a-f]{8}", tag))):
+            raise BadInput(f"model is {tag!r:.60}: expected 8 hexadecimal digits")
+        if not is_number(snr) or not SNRS[0] <= float(snr) <= SNRS[1]:
+            raise BadInput(f"transmitter_snr_db is {snr!r:.60}: expected {SNRS[0]:g} to {SNRS[1]:g}")
         if not isinstance(settings, dict) or not all(is_number(value) for value in settings.values()):
             raise BadInput("settings hold something else than numbers")
-        return Frame(
-            link,
-            tag or "",
-            whole("width", MAX_SIDE),
-            whole("height", MAX_SIDE),
-            ratio_of(str(found.get("ratio"))),
-            whole("k", 1 << 40),
-            float(snr),
-            bits,
-            {str(key): float(value) for key, value in settings.items()},
+        frame = Frame(
+            link=link,
+            tag=tag or "",
+            width=whole(found, "width", 1, MAX_SIDE),
+            height=whole(found, "height", 1, MAX_SIDE),
+            ratio=ratio_of(ratio if isinstance(ratio, str) else repr(ratio)),
+            k=whole(found, "k", 1, 3 * MAX_SIDE**2),
+            snr=float(snr),
+            bits=None if bits is None else whole(found, "bits", 0, 1 << 50),
+            settings={str(key): float(value) for key, value in settings.items()},
         )
+        most = max(1, uses(frame.ratio, frame.height, frame.width))
+        if frame.k > most:
+            size = f"{frame.width}x{frame.height} pixels"
+            raise BadInput(f"k is {frame.k}, and {size} at a ratio of {frame.ratio} take {most} at most")
+        return frame
 
 
 @dataclass(frozen=True)
@@ -147,6 +161,9 @@ class Link(ABC):
     summary: str
     others: tuple[str, ...] = ()
 
+    def check_available(self) -> None:  # noqa: B027 - nothing is missing unless a link says so
+        """Raise CodecUnavailable where something is not installed that the link always needs, models apart."""
+
     def check(self, spec: Spec) -> None:
         """Raise BadInput for what the link does not have, and for a ratio that it does not cover."""
         spec.check_options(LABEL, *self.others)
@@ -154,6 +171,11 @@ class Link(ABC):
 
     def check_ratio(self, ratio: Fraction) -> None:  # noqa: B027 - any, unless a link says otherwise
         """Raise BadInput for a ratio that the link does not cover; the message says which it does."""
+
+    def check_snr(self, snr: float) -> None:
+        """Raise BadInput for an SNR in dB that the transmitter cannot go by; the message says by which it can."""
+        if not SNRS[0] <= snr <= SNRS[1]:
+            raise BadInput(f"the SNR that a transmitter goes by is from {SNRS[0]:g} to {SNRS[1]:g} dB, not {snr:g}")
 
     @abstractmethod
     def send(self, picture: Picture, spec: Spec, snr: float, notice: Notice, options: Options) -> Sent:
@@ -170,25 +192,22 @@ class Link(ABC):
 
 def names() -> list[str]:
     """Every link: the modules and folders beside this one that have a function link()."""
-    import sccodec.transmit as folder
-
-    return sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if m.name not in PARTS)
+    folders = importlib.import_module(__package__).__path__
+    return sorted(m.name for m in pkgutil.iter_modules(folders) if m.name not in PARTS)
 
 
 def load(name: str) -> Link:
     """The link of that name; raises BadInput, which lists the known."""
     if name not in names():
-        raise BadInput(f"no link is named {name!r}; there are: {', '.join(names()) or 'none'}")
+        raise BadInput(f"no link is named {name!r:.60}; there are: {', '.join(names()) or 'none'}")
     found: Link = importlib.import_module(f"sccodec.transmit.{name}").link()
     return found
 
 
 def parse(text: str) -> Spec:
-    """The spec of a link, whose ratio may be a fraction; raises BadInput. Options are checked by the link."""
+    """The spec of a link, its ratio as a fraction in lowest terms; raises BadInput. The link checks its options."""
     spec = Spec.parse(text)
-    if LABEL in dict(spec.options):
-        ratio_in(spec)
-    return spec
+    return replace(spec, options=tuple((k, str(ratio_of(v)) if k == LABEL else v) for k, v in spec.options))
 
 
 def ratio_in(spec: Spec) -> Fraction:
@@ -199,8 +218,8 @@ def ratio_in(spec: Spec) -> Fraction:
 def ratio_of(text: str) -> Fraction:
     """k / n of "1/24" or "0.04"; raises BadInput."""
     try:
-        found = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        found = Fraction(text) if RATIO.fullmatch(text) else Fraction(0)
+    except ZeroDivisionError:
         found = Fraction(0)
     if not RATIOS[0] <= found <= RATIOS[1]:
         raise BadInput(f"a ratio is {text!r:.40}: expected channel uses a sample, 1/1000 to 1, as 1/24 or 0.04")
@@ -212,5 +231,16 @@ def uses(ratio: Fraction, height: int, width: int) -> int:
     return math.floor(ratio * 3 * height * width)
 
 
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a finite number as JSON has them, and float() takes it."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < 1 << 1000
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def whole(found: Mapping[str, object], key: str, least: int, most: int) -> int:
+    """A whole number among what was found; raises BadInput."""
+    value = found.get(key)
+    if type(value) is not int or not least <= value <= most:
+        raise BadInput(f"{key} is {value!r:.60}: expected a whole number from {least} to {most}")
+    return value

@@ -1,18 +1,30 @@
-"""A picture from one end to the other, in memory: transmitter, channel, receiver."""
+"""A picture from one end to the other: transmitter and receiver each for itself, or with a channel between, in memory.
+
+transmit: picture -> send -> channel -> receive -> picture
+"""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from sccodec.codec import DEFAULT_OPTIONS, Notice, Options, Picture, Spec
-from sccodec.notices import ignore
+from sccodec import engine
+from sccodec.codec import DEFAULT_OPTIONS, Notice, Options, Spec
+from sccodec.container import excess
+from sccodec.errors import BadInput
+from sccodec.image.arrays import as_picture
+from sccodec.notices import once
 from sccodec.transmit import link as links
-from sccodec.transmit.channels import Channel, peak_to_average
-from sccodec.transmit.link import Arrived, Frame
+from sccodec.transmit.channels import Channel, Received, checked, peak_to_average
+from sccodec.transmit.link import Arrived, Frame, Link, Sent
+
+DEFAULT_SNR = 10.0
+"""That a transmitter assumes where nothing is said, in dB."""
 
 
 @dataclass(frozen=True)
@@ -34,35 +46,89 @@ class Transmission:
     receive_seconds: float
 
 
+def settle(spec: Spec | str) -> tuple[Link, Spec]:
+    """The link that a spec names, and the spec with its ratio in lowest terms; raises BadInput as Link.check() does."""
+    parsed = links.parse(str(spec))
+    link = links.load(parsed.codec)
+    link.check(parsed)
+    return link, parsed
+
+
 def transmit(
-    picture: Picture,
-    spec: Spec,
-    snr: float,
+    picture: npt.ArrayLike,
+    spec: Spec | str,
+    snr: float = DEFAULT_SNR,
     *,
-    channel: Channel | None = None,
+    channel: Channel | str | None = None,
     assumed: float | None = None,
     seed: int = 0,
-    notice: Notice = ignore,
+    notice: Notice | None = None,
     options: Options = DEFAULT_OPTIONS,
 ) -> Transmission:
-    """Send a picture uint8 [H, W, 3] by the link of a spec over a channel (AWGN) of an SNR in dB.
+    """Send a picture, uint8 [H, W, 3] sRGB or [H, W] grey, by the link of a spec over a channel (AWGN) of an SNR in dB.
 
-    assumed: the SNR that the transmitter goes by, the channel's own where None. Equal seeds give equal noise. Raises
-    BadInput, ModelError, or CodecUnavailable where a part of the link is not installed.
+    channel: as Channel.parse() reads it. assumed: the SNR that the transmitter goes by, the channel's own where None.
+    Equal seeds give equal noise. notice takes one-line warnings; without it they are Python warnings. Raises BadInput,
+    ModelError, or CodecUnavailable where a part of the link is not installed.
     """
-    over = channel or Channel()
-    link = links.load(spec.codec)
-    link.check(spec)
+    over = Channel.parse(channel) if isinstance(channel, str) else channel or Channel()
     began = time.perf_counter()
-    sent = link.send(picture, spec, snr if assumed is None else assumed, notice, options)
+    sent = send(picture, spec, snr if assumed is None else assumed, notice=notice, options=options)
     between = time.perf_counter()
     got = over.send(sent.symbols, snr, np.random.default_rng(seed))
     arrival = time.perf_counter()
-    if sent.ideal is None:
-        arrived = link.receive(got, sent.frame, notice, options)
-    else:
-        arrived = link.receive_ideal(sent.ideal, got, sent.frame, notice, options)
+    arrived = receive(got, sent.frame, sent.ideal, notice=notice, options=options)
     ended = time.perf_counter()
     peak = peak_to_average(sent.symbols)
     seconds = between - began, ended - arrival
     return Transmission(sent.frame, str(over), snr, seed, arrived, peak, sent.details, *seconds)
+
+
+def send(
+    picture: npt.ArrayLike,
+    spec: Spec | str,
+    snr: float = DEFAULT_SNR,
+    *,
+    notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> Sent:
+    """The symbols of a picture, of mean power 1, for a channel of about that SNR in dB; raises as transmit()."""
+    link, parsed = settle(spec)
+    link.check_snr(snr)
+    whole = as_picture(picture, options.max_pixels)
+    return link.send(whole, parsed, snr, once(notice or warnings.warn), on_device(options))
+
+
+def receive(
+    got: Received,
+    frame: Frame,
+    ideal: bytes | None = None,
+    *,
+    notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> Arrived:
+    """What the link of a frame makes of what arrived; raises as transmit(), and BadInput where the two do not fit.
+
+    ideal: of Sent, where it has such.
+    """
+    link, spec = settle(frame.link)
+    tell, here = once(notice or warnings.warn), on_device(options)
+    if too_much := excess(frame.width, frame.height, options.max_pixels):
+        raise BadInput(f"the picture has {too_much}")
+    if links.ratio_in(spec) != frame.ratio:
+        raise BadInput(f"the frame's ratio is {frame.ratio}, and its link has {links.ratio_in(spec)}")
+    if len(checked(got.symbols)) != frame.k or len(checked(got.gains)) != frame.k:
+        raise BadInput(f"there are {len(got.symbols)} symbols, and the picture was sent as {frame.k}")
+    if ideal is not None:
+        arrived = link.receive_ideal(ideal, got, frame, tell, here)
+    else:
+        arrived = link.receive(got, frame, tell, here)
+    if arrived.picture.shape != (frame.height, frame.width, 3):
+        height, width = arrived.picture.shape[:2]
+        raise BadInput(f"a picture of {width}x{height} pixels arrived, and {frame.width}x{frame.height} was sent")
+    return arrived
+
+
+def on_device(options: Options) -> Options:
+    """The options with a device that is there; raises CodecUnavailable or BadInput."""
+    return replace(options, device=engine.find_device(options.device))
