@@ -45,7 +45,23 @@ def test_import_sccodec_is_light() -> None:
     assert not loaded & {*HEAVY, "numpy", "PIL", "click", "rich", "onnxruntime"}
 
 
-@pytest.mark.parametrize("argument", ["--help", "encode", "segment", "train", "codecs", "bench", "data", "nonsense"])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--help",
+        "encode",
+        "segment",
+        "transmit",
+        "send",
+        "channel",
+        "receive",
+        "train",
+        "codecs",
+        "bench",
+        "data",
+        "nonsense",
+    ],
+)
 def test_help_imports_nothing_heavy(argument: str) -> None:
     args = [argument] if argument.startswith("-") or argument == "nonsense" else [argument, "--help"]
     loaded = modules_after(f"from sccodec.cli import main; main({args!r})")

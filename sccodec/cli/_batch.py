@@ -55,6 +55,7 @@ def run(
 
     What work returns is printed as JSON in the end if collect_json, an object for one job and a list for
     several; for a job that failed it is an object with `file` and `error`. An error counts against its own job only.
+    A list that work returns counts as several: of parts of the job, of which those with an `error` have failed.
     """
     # Imported here, not above: the package sccodec.cli imports this module's neighbours while it starts.
     from sccodec.cli import describe, grew_out_of_interrupt
@@ -64,7 +65,9 @@ def run(
     with _streams.quiet_libraries(), reporting(len(jobs)) as (reporter, advance):
         for job in jobs:
             try:
-                results.append(work(job, reporter))
+                found = work(job, reporter)
+                results += found if isinstance(found, list) else [found]
+                failed = failed or (isinstance(found, list) and any("error" in part for part in found))
             except (BrokenPipeError, click.ClickException):
                 raise
             except Exception as error:
