@@ -11,17 +11,19 @@ from sccodec.errors import CodecUnavailable
 
 
 @click.command("codecs")
+@click.option("--links", is_flag=True, help="List the links of `sccodec transmit` instead.")
 @_batch.as_json
-def command(json_: bool) -> None:
+def command(links: bool, json_: bool) -> None:
     """List the codecs, and the models that are installed for each."""
     from sccodec import api, bundle
+    from sccodec.transmit import link
 
     with _batch.failing_as_json([], collect_json=json_):
         installed = bundle.installed()
     rows = []
-    for name in api.names():
+    for name in link.names() if links else api.names():
         try:
-            found = api.load(name)
+            found = link.load(name) if links else api.load(name)
             found.check_available()
             summary, available = found.summary, True
         except CodecUnavailable as error:
