@@ -15,6 +15,7 @@ from sccodec import codecs as package
 from sccodec.bench.rows import Row
 from sccodec.bench.segment_rows import SegmentRow
 from sccodec.cli import _recipes, root
+from sccodec.transmit import link as links
 
 ROOT = Path(__file__).parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"
@@ -55,6 +56,10 @@ def test_every_codec_has_its_row() -> None:
     names = {path.stem for path in found if path.suffix == ".py" or (path / "__init__.py").is_file()}
     rows = set(re.findall(r"^\| `(\w+)` \|", read("codecs"), re.MULTILINE))
     assert names and names <= rows
+
+
+def test_every_link_has_its_row() -> None:
+    assert set(links.names()) <= set(re.findall(r"^\| `(\w+)` \|", read("transmission"), re.MULTILINE))
 
 
 def test_every_recipe_has_its_row() -> None:
