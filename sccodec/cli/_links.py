@@ -90,7 +90,7 @@ def plan(inputs: Sequence[str], output: str | None, kind: str, *, force: bool) -
     """
     from sccodec.transmit import recordings
 
-    if output is not None and Path(output).suffix == recordings.DATA and not Path(output).is_dir():
+    if output is not None and output.endswith(recordings.DATA) and not Path(output).is_dir():
         output = str(Path(output).with_suffix(recordings.META))
     read = [str(path) for name in inputs for path in recording_of(name)]
     jobs = _files.plan(

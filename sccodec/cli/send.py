@@ -45,6 +45,7 @@ def command(
         from sccodec.transmit import run
 
         run.settle(spec)[0].check_snr(snr)
+        run.on_device(options)  # one that is missing is one error
         jobs = _links.plan(inputs, output, "", force=force)
 
     def work(job: _files.Job, reporter: Reporter) -> dict[str, object]:

@@ -59,7 +59,9 @@ def command(
     """
     with _batch.failing_as_json(inputs, collect_json=json_):
         from sccodec.bench import gauge
+        from sccodec.transmit import run
 
+        run.on_device(options)  # one that is missing is one error
         wish = Wish(
             list(grid(specs, snrs, assumed)), assumed, channel_of(channel), seed, gauge.choose(metrics), options
         )
@@ -85,7 +87,7 @@ def grid(specs: Sequence[str], snrs: Sequence[float], assumed: float | None) -> 
         link, spec = run.settle(text)
         for snr in snrs:
             link.check_snr(snr if assumed is None else assumed)
-            found[str(spec.canonical()), snr] = None
+            found[str(spec), snr] = None
     if len(found) > MOST_TRANSMISSIONS:
         raise click.UsageError(f"these are {len(found)} transmissions of a picture, the limit is {MOST_TRANSMISSIONS}")
     return found

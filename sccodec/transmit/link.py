@@ -205,9 +205,14 @@ def load(name: str) -> Link:
 
 
 def parse(text: str) -> Spec:
-    """The spec of a link, its ratio as a fraction in lowest terms; raises BadInput. The link checks its options."""
-    spec = Spec.parse(text)
-    return replace(spec, options=tuple((k, str(ratio_of(v)) if k == LABEL else v) for k, v in spec.options))
+    """The spec of a link in its canonical form; raises BadInput. The link checks its other options."""
+    return canonical(Spec.parse(text))
+
+
+def canonical(spec: Spec) -> Spec:
+    """The one spec of all that ask for the same: it states the ratio, in lowest terms; raises BadInput."""
+    options = dict(spec.canonical().options) | {LABEL: str(ratio_in(spec))}
+    return replace(spec, options=tuple(sorted(options.items())))
 
 
 def ratio_in(spec: Spec) -> Fraction:

@@ -20,11 +20,13 @@ from sccodec.errors import BadInput
 from sccodec.image.arrays import as_picture
 from sccodec.notices import once
 from sccodec.transmit import link as links
-from sccodec.transmit.channels import Channel, Received, checked, peak_to_average
+from sccodec.transmit.channels import Channel, Received, checked, mean_power, peak_to_average
 from sccodec.transmit.link import Arrived, Frame, Link, Sent
 
 DEFAULT_SNR = 10.0
 """That a transmitter assumes where nothing is said, in dB."""
+POWER_TOLERANCE = 1e-3
+"""How far the mean power of a picture's symbols may be from 1."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Transmission:
 
 
 def settle(spec: Spec | str) -> tuple[Link, Spec]:
-    """The link that a spec names, and the spec with its ratio in lowest terms; raises BadInput as Link.check() does."""
+    """The link that a spec names, and the spec in canonical form; raises BadInput as Link.check() does."""
     parsed = links.parse(str(spec))
     link = links.load(parsed.codec)
     link.check(parsed)
@@ -96,7 +98,10 @@ def send(
     link, parsed = settle(spec)
     link.check_snr(snr)
     whole = as_picture(picture, options.max_pixels)
-    return link.send(whole, parsed, snr, once(notice or warnings.warn), on_device(options))
+    sent = link.send(whole, parsed, snr, once(notice or warnings.warn), on_device(options))
+    if len(checked(sent.symbols)) != sent.frame.k or abs(mean_power(sent.symbols) - 1) > POWER_TOLERANCE:
+        raise BadInput(f"{parsed} sends {len(sent.symbols)} symbols of power {mean_power(sent.symbols):.4g}, and not 1")
+    return sent
 
 
 def receive(
