@@ -82,7 +82,8 @@ def test_the_same_generator_gives_the_same_and_no_noise_gives_all() -> None:
 @pytest.mark.parametrize(
     ("spec", "canonical"),
     [("awgn", "awgn"), ("rayleigh", "rayleigh:csi=perfect,fading=block"),
-     ("rician:k=4.50,csi=none", "rician:csi=none,fading=block,k=4.5")],
+     ("rician:k=4.50,csi=none", "rician:csi=none,fading=block,k=4.5"),
+     ("rician:k=3.1234567", "rician:csi=perfect,fading=block,k=3.1234567")],
 )  # fmt: skip
 def test_specs_have_one_form(spec: str, canonical: str) -> None:
     assert str(Channel.parse(spec)) == canonical and Channel.parse(canonical) == Channel.parse(spec)
@@ -101,12 +102,13 @@ def test_bad_specs(spec: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("symbols", "snr", "said"),
-    [([1 + 1j, math.nan], 10, "no finite numbers"), ([], 10, "complex numbers"), ([[1j]], 10, "complex numbers"),
+    [([1 + 1j, math.nan], 10, "no finite numbers"), ([1e300, 1], 10, "no finite numbers"),
+     ([], 10, "complex numbers"), ([[1j]], 10, "complex numbers"),
      ([1j], 1000, "goes from -60 to 100"), ([1j], math.nan, "goes from")],
 )  # fmt: skip
 def test_bad_symbols_and_snrs(symbols: list[complex], snr: float, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        Channel().send(np.array(symbols, np.complex64), snr, np.random.default_rng(0))
+        Channel().send(np.array(symbols, np.complex128), snr, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("order", modulation.ORDERS)

@@ -86,7 +86,7 @@ class Channel:
         """The spec in its canonical form."""
         if self.kind == "awgn":
             return self.kind
-        factor = f",k={self.factor:g}" if self.kind == "rician" else ""
+        factor = f",k={self.factor:.12g}" if self.kind == "rician" else ""
         return f"{self.kind}:csi={self.csi},fading={self.fading}{factor}"
 
     def gains(self, k: int, rng: np.random.Generator) -> Symbols:
@@ -153,9 +153,11 @@ def checked(symbols: npt.ArrayLike) -> Symbols:
     sent = np.asarray(symbols)
     if sent.ndim != 1 or sent.dtype.kind not in "fc" or not len(sent):
         raise BadInput(f"symbols are complex numbers [k], not {sent.dtype} {list(sent.shape)}")
-    if not np.isfinite(sent).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # is seen from what comes of it
+        single = sent.astype(np.complex64)
+    if not np.isfinite(single).all():
         raise BadInput("symbols that are no finite numbers cannot be sent")
-    return sent.astype(np.complex64)
+    return single
 
 
 def decibels(text: str, name: str, allowed: tuple[float, float]) -> float:
