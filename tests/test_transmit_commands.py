@@ -76,6 +76,27 @@ def test_without_an_output_figures_alone_are_printed(folder: Path, capfd: pytest
     assert lines[0].startswith("a.png: plain:ratio=1/12, awgn at 1 dB: PSNR ") and WEBP.split(",")[0] in lines[4]
 
 
+def test_what_is_sent_for_one_snr_is_sent_once(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+    real = running.send
+
+    def spying(picture: Picture, spec: str, snr: float, **others: object) -> object:
+        sent.append((spec, snr))
+        return real(picture, spec, snr, **others)
+
+    monkeypatch.setattr(running, "send", spying)
+    words = ["transmit", "a.png", "-m", "plain:ratio=1/2", "-m", "plain:ratio=1/3", "--snr", "1,2,3", "--json"]
+    _, apart, _ = run(capfd, *words)
+    assert len(sent) == 6
+    sent.clear()
+    code, out, _ = run(capfd, *words, "--assumed", "10")
+    assert code == 0 and sent == [("plain:ratio=1/2", 10), ("plain:ratio=1/3", 10)]
+    for one, other in zip(json.loads(out), json.loads(apart), strict=True):
+        assert (one["snr_db"], one["psnr"], one["transmitter_snr_db"]) == (other["snr_db"], other["psnr"], 10)
+
+
 def test_json(folder: Path, picture: Picture, capfd: pytest.CaptureFixture[str]) -> None:
     args = ["-m", "plain:ratio=0.25,text=1", "--metric", "psnr,ms_ssim", "--json"]
     code, out, err = run(capfd, "transmit", "a.png", *args)

@@ -141,6 +141,23 @@ def test_samples_of_a_radio_are_taken_with_a_notice(recording: Recording, tmp_pa
     assert said == ["the samples are others than those that were written with the metadata: they are taken as received"]
 
 
+def test_a_recording_that_the_sigmf_package_wrote_anew(recording: Recording, tmp_path: Path) -> None:
+    """With the fields of the first, a sample rate and annotations, as a flow graph's own sink may have them."""
+    recordings.write(tmp_path / "x.sigmf-meta", recording)
+    stated = dict(sigmf.sigmffile.fromfile(str(tmp_path / "x.sigmf-meta")).get_global_info())
+    del stated["core:sha512"]
+    noisy = recording.got.symbols + normal(recording.frame.k, np.random.default_rng(0)) * np.float32(0.1)
+    noisy.astype("<c8").tofile(tmp_path / "y.sigmf-data")
+    file = sigmf.sigmffile.SigMFFile(global_info=stated | {"core:sample_rate": 1e6})
+    file.set_data_file(str(tmp_path / "y.sigmf-data"))
+    file.add_capture(0, {"core:frequency": 2.4e9})
+    file.add_annotation(0, 100)
+    file.tofile(str(tmp_path / "y.sigmf-meta"))
+    said: list[str] = []
+    found = recordings.read(tmp_path / "y.sigmf-meta", notice=said.append)
+    assert said == [] and found.frame == recording.frame and np.array_equal(found.got.symbols, noisy)
+
+
 @pytest.mark.parametrize("factor", [0.0, 0.3, 50.0])
 def test_an_odd_power_is_said(recording: Recording, tmp_path: Path, factor: float) -> None:
     made = over(recording, "rayleigh")

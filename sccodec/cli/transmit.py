@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from sccodec.errors import BadInput, SccodecError
 if TYPE_CHECKING:
     from sccodec.bench.gauge import Measured
     from sccodec.codec import Options, Picture
+    from sccodec.transmit.link import Sent
     from sccodec.transmit.run import Transmission
 
 METRIC = "psnr"
@@ -154,6 +156,10 @@ def file_names(parts: Sequence[tuple[str, float]]) -> Sequence[str]:
     return list(found)
 
 
+class Earlier(dict[tuple[str, float], "tuple[Sent, float]"]):
+    """What was sent of a picture last, by spec and SNR in dB, and the seconds that it took."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What is to become of each picture. parts: specs and SNRs in dB. assumed: by the transmitter, where another."""
@@ -178,13 +184,13 @@ class Wish:
         picture = api.load_picture(
             _files.read_picture(job.source.source), lambda text: reporter.notice(f"{name}: {text}"), self.options
         )
-        gauge = LocalGauge()
+        gauge, earlier = LocalGauge(), Earlier()
         gauge.refer(picture)
         found = []
         for (spec, snr), target in zip(self.parts, job.targets, strict=True):
             told = name if len(self.parts) == 1 else f"{name}, {spec} at {snr:g} dB"
             try:
-                done = self.send(picture, spec, snr, reporter, told)
+                done = self.send(picture, spec, snr, earlier, reporter, told)
                 if writes:
                     self.write(done, target, reporter, told, force=job.source.force)
             except BrokenPipeError:
@@ -201,16 +207,23 @@ class Wish:
             found.append({"file": name, "output": None if target is None else str(target), **described(done, measured)})
         return found
 
-    def send(self, picture: Picture, spec: str, snr: float, reporter: Reporter, told: str) -> Transmission:
+    def send(
+        self, picture: Picture, spec: str, snr: float, earlier: Earlier, reporter: Reporter, told: str
+    ) -> Transmission:
         from sccodec.transmit import run
 
         def notice(text: str) -> None:
             reporter.notice(f"{told}: {text}")
 
-        return run.transmit(
-            picture, spec, snr, channel=self.channel, assumed=self.assumed, seed=self.seed, notice=notice,
-            options=self.options,
-        )  # fmt: skip
+        asked = snr if self.assumed is None else self.assumed
+        if (spec, asked) not in earlier:
+            earlier.clear()
+            began = time.perf_counter()
+            sent = run.send(picture, spec, asked, notice=notice, options=self.options)
+            earlier[spec, asked] = sent, time.perf_counter() - began
+        sent, seconds = earlier[spec, asked]
+        done = run.deliver(sent, snr, channel=self.channel, seed=self.seed, notice=notice, options=self.options)
+        return replace(done, send_seconds=seconds)
 
     def write(self, done: Transmission, target: Path | None, reporter: Reporter, told: str, *, force: bool) -> None:
         data = _suffixes.decoded(done.arrived.picture, target, lambda text: reporter.notice(f"{told}: {text}"))

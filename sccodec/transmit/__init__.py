@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sccodec.transmit.channels import Channel, Received
     from sccodec.transmit.link import Arrived, Frame, Sent
-    from sccodec.transmit.run import Transmission, receive, send, transmit
+    from sccodec.transmit.run import Transmission, deliver, receive, send, transmit
 
 __all__ = [
     "Arrived",
@@ -22,6 +22,7 @@ __all__ = [
     "Received",
     "Sent",
     "Transmission",
+    "deliver",
     "receive",
     "send",
     "transmit",

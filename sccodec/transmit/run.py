@@ -73,17 +73,36 @@ def transmit(
     Equal seeds give equal noise. notice takes one-line warnings; without it they are Python warnings. Raises BadInput,
     ModelError, or CodecUnavailable where a part of the link is not installed.
     """
-    over = Channel.parse(channel) if isinstance(channel, str) else channel or Channel()
+    over = channel_of(channel)
     began = time.perf_counter()
     sent = send(picture, spec, snr if assumed is None else assumed, notice=notice, options=options)
-    between = time.perf_counter()
+    seconds = time.perf_counter() - began
+    done = deliver(sent, snr, channel=over, seed=seed, notice=notice, options=options)
+    return replace(done, send_seconds=seconds)
+
+
+def deliver(
+    sent: Sent,
+    snr: float,
+    *,
+    channel: Channel | str | None = None,
+    seed: int = 0,
+    notice: Notice | None = None,
+    options: Options = DEFAULT_OPTIONS,
+) -> Transmission:
+    """What becomes of symbols that were sent, as transmit() has it; its send_seconds are 0."""
+    over = channel_of(channel)
     got = over.send(sent.symbols, snr, np.random.default_rng(seed))
-    arrival = time.perf_counter()
+    began = time.perf_counter()
     arrived = receive(got, sent.frame, sent.ideal, notice=notice, options=options)
-    ended = time.perf_counter()
+    seconds = time.perf_counter() - began
     peak = peak_to_average(sent.symbols)
-    seconds = between - began, ended - arrival
-    return Transmission(sent.frame, str(over), snr, seed, arrived, peak, sent.details, *seconds)
+    return Transmission(sent.frame, str(over), snr, seed, arrived, peak, sent.details, 0.0, seconds)
+
+
+def channel_of(channel: Channel | str | None) -> Channel:
+    """A channel, by its spec too; raises BadInput."""
+    return Channel.parse(channel) if isinstance(channel, str) else channel or Channel()
 
 
 def send(
