@@ -14,6 +14,7 @@ import click
 from sccodec.cli import _batch, _files, _folders, _links, _options, _streams, _suffixes
 from sccodec.cli._report import Reporter, one_line
 from sccodec.errors import BadInput, SccodecError
+from sccodec.metrics.table import DEFAULT, METRICS
 
 if TYPE_CHECKING:
     from sccodec.bench.gauge import Measured
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sccodec.transmit.link import Sent
     from sccodec.transmit.run import Transmission
 
-METRIC = "psnr"
 MOST_TRANSMISSIONS = 10_000
 
 
@@ -34,8 +34,8 @@ MOST_TRANSMISSIONS = 10_000
 @click.option("--assumed", type=_links.SNR, metavar="DB", help="The SNR that the transmitter goes by, where another.")
 @_links.over
 @_links.seed("Of fading and noise: equal seeds give the same.")
-@click.option("--metric", "metrics", multiple=True, default=(METRIC,), show_default=True, metavar="NAME,...",
-              help="What to compare by: psnr, ssim, ms_ssim, lpips_alex, lpips_vgg.")  # fmt: skip
+@click.option("--metric", "metrics", multiple=True, default=(DEFAULT,), show_default=True, metavar="NAME,...",
+              help=f"What to compare by: {', '.join(METRICS)}.")  # fmt: skip
 @_batch.outputs
 @_batch.as_json
 @_options.running
@@ -232,8 +232,6 @@ class Wish:
 
 def words(done: Transmission, measured: Measured) -> str:
     """What arrived, and what it took, in a line."""
-    from sccodec.metrics.table import METRICS
-
     frame = done.frame
     ways = f"{frame.link}, {done.channel} at {done.snr:g} dB"
     if frame.snr != done.snr:
