@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sccodec import __version__, api
-from sccodec.bench import rows
+from sccodec.bench import lines, rows
 from sccodec.bench.entries import Dataset, Entry
 from sccodec.bench.keep import files
+from sccodec.bench.lines import AnyRow
 from sccodec.bench.measure import Item
-from sccodec.bench.rows import AnyRow, Row
+from sccodec.bench.rows import Row
 from sccodec.errors import SccodecError
 from sccodec.metrics.table import METRICS
 
@@ -55,7 +56,7 @@ class Held:
         """
         if entry.sha256 is None:
             return item
-        found = self.done.get((rows.encodable(item.spec), item.device, entry.sha256), [])
+        found = self.done.get((lines.encodable(item.spec), item.device, entry.sha256), [])
         if tags is not None:
             found = [row for row in found if row.tag in tags]
         whole = [row for row in found if set(item.metrics) <= set(row.metrics)]

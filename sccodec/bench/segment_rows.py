@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from sccodec.bench import rows
-from sccodec.bench.rows import TASK, Damaged, Notice, OfAnotherKind, count, listed, now, number, positive, text, texts
+from sccodec.bench import lines, rows
+from sccodec.bench.lines import CODE, SEGMENT, TASK, AnyRow, Damaged, Notice, OfAnotherKind, count, listed, number, text
 from sccodec.codec import Spec
 from sccodec.errors import BadInput
 from sccodec.metrics.labels import pixel_accuracy
 
-SEGMENT = "segment"
-"""The task that these rows are of."""
 MOST_CLASSES = 256
 TOLERANCE = 1e-4
 """How far a line's stated pixel accuracy may be from that of its counts."""
@@ -31,20 +29,15 @@ Identity = tuple[str, str, str, str, str]
 
 
 @dataclass
-class SegmentRow:
+class SegmentRow(AnyRow):
     """One measurement: a segmenter's map of a picture, against the map that belongs to it.
 
-    spec            segmenter and options, in canonical form: "street", "street:long_side=full,refine=yes"
+    spec            segmenter and options: "street", "street:long_side=full,refine=yes"
     through         the spec of the codec that the picture was encoded with and decoded from; "" for the picture
                     itself
-    tag             of the segmenter's model, hexadecimal
     through_tag     of the codec's model; empty for a codec without
     through_encoder the library or program that encoded, with its version, where the codec names one
-    dataset         the name of the set of pictures
-    picture         the picture's name in it
-    sha256          of the picture's file
     labels_sha256   of the map's file
-    width, height   pixels
     file_bytes      of the encoded picture; 0 without
     classes         names of the segmenter's classes, by their numbers
     counts          pixels [classes, classes] by class in the given map and class predicted; None after an error
@@ -52,27 +45,12 @@ class SegmentRow:
     seconds         to segment, the median of `repeats`, without what load_seconds has
     load_seconds    of the first segmentation in its process, of a tiny picture: libraries, model, session
     parameters      of the segmenter's network; 0 where that is not known
-    repeats         how often the segmentation was timed
-    threads         that the process was given
-    device          cpu, or a CUDA device
-    processor       the CPU's name, as far as the system tells
-    versions        of packages, by their names
-    notes           what was to be said about the picture, when it was read, by the codec and by the segmenter
-    time            when it was measured, UTC
-    error           what failed, in one line; otherwise None
     """
 
-    spec: str
-    picture: str
     through: str = ""
-    dataset: str = ""
-    sha256: str = ""
     labels_sha256: str = ""
-    tag: str = ""
     through_tag: str = ""
     through_encoder: str = ""
-    width: int = 0
-    height: int = 0
     file_bytes: int = 0
     classes: tuple[str, ...] = ()
     counts: Counts | None = None
@@ -80,14 +58,6 @@ class SegmentRow:
     seconds: float | None = None
     load_seconds: float | None = None
     parameters: int = 0
-    repeats: int = 0
-    threads: int = 0
-    device: str = ""
-    processor: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    time: str = field(default_factory=now)
-    error: str | None = None
 
     @property
     def label(self) -> str:
@@ -111,12 +81,9 @@ class SegmentRow:
             "tag": self.tag or None,
             "through_tag": self.through_tag if self.through and self.file_bytes else None,
             "through_encoder": self.through_encoder or None,
-            "dataset": self.dataset,
-            "picture": self.picture,
-            "sha256": self.sha256 or None,
+            **self.subject(),
             "labels_sha256": self.labels_sha256 or None,
-            "width": self.width or None,
-            "height": self.height or None,
+            **self.size(),
             "file_bytes": self.file_bytes or None,
             "classes": list(self.classes),
             "counts": triples,
@@ -125,14 +92,7 @@ class SegmentRow:
             "seconds": self.seconds,
             "load_seconds": self.load_seconds,
             "parameters": self.parameters or None,
-            "repeats": self.repeats,
-            "threads": self.threads,
-            "device": self.device,
-            "processor": self.processor,
-            "versions": self.versions,
-            "notes": self.notes,
-            "time": self.time,
-            "error": self.error,
+            **self.circumstances(),
         }
 
 
@@ -146,44 +106,21 @@ def parse(line: str | bytes) -> SegmentRow:
     Keys may be missing, and others stand there, as in other versions. Sizes and counts are checked against one
     another where the measurement did not fail.
     """
-    found = rows.object_of(line)
-    if found.get(TASK) != SEGMENT:
-        rows.parse(line)  # raises where it is no row at all
-        raise OfAnotherKind("of a codec")
-    spec, picture = text(found.get("spec")), text(found.get("picture"))
-    if not spec or not picture:
-        raise Damaged("states no spec and picture")
-    through, error = text(found.get("through")), rows.said(found.get("error"))
-    row = SegmentRow(
-        spec=canonical(spec),
-        picture=picture,
-        through=rows.canonical(through) if through else "",
-        dataset=text(found.get("dataset")),
-        sha256=text(found.get("sha256")) or picture,
-        labels_sha256=text(found.get("labels_sha256")),
-        tag=text(found.get("tag")),
-        through_tag=text(found.get("through_tag")),
-        through_encoder=text(found.get("through_encoder")),
-        file_bytes=count(found.get("file_bytes")) or 0,
-        classes=tuple(text(name) for name in listed(found.get("classes"))),
-        void=count(found.get("void")) or 0,
-        seconds=number(found.get("seconds")),
-        load_seconds=number(found.get("load_seconds")),
-        parameters=count(found.get("parameters")) or 0,
-        repeats=count(found.get("repeats")) or 0,
-        threads=count(found.get("threads")) or 0,
-        device=text(found.get("device")),
-        processor=text(found.get("processor")),
-        versions=texts(found.get("versions")),
-        notes=[text(note) for note in listed(found.get("notes"))],
-        time=text(found.get("time")),
-        error=error,
-    )
-    if error is None:
-        row.width, row.height = positive(found, "width"), positive(found, "height")
+    found = lines.object_of(line)
+    if lines.task_of(found) != SEGMENT:
+        rows.parse(line)  # raises where it is no row of codecs
+        raise OfAnotherKind(CODE)
+    spec, picture = lines.names_of(found)
+    through = text(found.get("through"))
+    row = SegmentRow(canonical(spec), picture, through=rows.canonical(through) if through else "")
+    row.take(found)
+    row.labels_sha256, row.through_tag = text(found.get("labels_sha256")), text(found.get("through_tag"))
+    row.through_encoder, row.file_bytes = text(found.get("through_encoder")), count(found.get("file_bytes")) or 0
+    row.classes = tuple(text(name) for name in listed(found.get("classes")))
+    row.void, row.parameters = count(found.get("void")) or 0, count(found.get("parameters")) or 0
+    row.seconds, row.load_seconds = number(found.get("seconds")), number(found.get("load_seconds"))
+    if row.error is None:
         row.counts = counted(found, row)
-    else:
-        row.width, row.height = (count(found.get(key)) or 0 for key in ("width", "height"))
     return row
 
 
@@ -198,7 +135,7 @@ def counted(found: Mapping[str, object], row: SegmentRow) -> Counts:
         raise Damaged("counts is no list")
     for triple in triples:
         whole = isinstance(triple, list) and len(triple) == 3 and all(type(value) is int for value in triple)
-        if not (whole and 0 <= triple[0] < n and 0 <= triple[1] < n and 0 < triple[2] <= rows.LARGEST):
+        if not (whole and 0 <= triple[0] < n and 0 <= triple[1] < n and 0 < triple[2] <= lines.LARGEST):
             raise Damaged(f"counts holds {json.dumps(triple)[:40]}, and not class, class and pixels")
         counts[triple[0], triple[1]] += triple[2]
     pixels, total = row.width * row.height, int(counts.sum()) + row.void
@@ -226,8 +163,8 @@ def canonical_spec(spec: Spec) -> Spec:
 
 
 def read(path: Path, notice: Notice) -> list[SegmentRow]:
-    """The rows of a file that are of segmenters, as sccodec.bench.rows.read_kind() has it."""
-    return rows.read_kind(path, parse, notice)
+    """The rows of a file that are of segmenters, as sccodec.bench.lines.read_kind() has it."""
+    return lines.read_kind(path, parse, notice)
 
 
 def identity(row: SegmentRow) -> Identity:

@@ -22,7 +22,8 @@ from sccodec.notices import ignore
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from sccodec.bench.rows import AnyRow, Row
+    from sccodec.bench.lines import AnyRow
+    from sccodec.bench.rows import Row
     from sccodec.bench.run import Plan
     from sccodec.bench.segment_plan import Plan as SegmentPlan
 

@@ -76,7 +76,7 @@ def planned(found: Labelled, wish: Wish, output: Path) -> Plan:
 
 def measure(plan: Plan, wish: Wish, output: Path) -> int:
     """Do it, and print the tables, also where Control-C ends it; gives the exit code."""
-    from sccodec.bench import processes, rows
+    from sccodec.bench import lines, processes
     from sccodec.bench.segment_rows import label
 
     weights = plan.seconds()
@@ -86,7 +86,7 @@ def measure(plan: Plan, wish: Wish, output: Path) -> int:
             summary: _bench.Summary[SegmentRow] = _bench.Summary(expected, reporter, course, describe)
 
             def keep(row: SegmentRow) -> None:
-                rows.append(output, row)
+                lines.append(output, row)
                 summary.add(row)
 
             processes.run(plan.setup, plan.chunks, wish.jobs, keep)

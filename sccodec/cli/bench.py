@@ -175,7 +175,7 @@ def planned(found: Dataset, wish: Wish, output: Path, *, is_asked: bool) -> Plan
 
 def measure(plan: Plan, wish: Wish, output: Path, *, says_missing: bool) -> int:
     """Do it, and print the table, also where Control-C ends it; gives the exit code."""
-    from sccodec.bench import defaults, rows, run
+    from sccodec.bench import defaults, lines, run
     from sccodec.cli import _bench
 
     total = sum(1 for _ in plan.items())
@@ -185,7 +185,7 @@ def measure(plan: Plan, wish: Wish, output: Path, *, says_missing: bool) -> int:
             summary: _bench.Summary[Row] = _bench.Summary(expected, reporter, course, _bench.describe)
 
             def keep(row: Row) -> None:
-                rows.append(output, row)
+                lines.append(output, row)
                 summary.add(row)
 
             run.run(plan, wish.jobs, keep)

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sccodec.bench.rows import number, text
+from sccodec.bench.lines import number, text
 from sccodec.errors import BadInput
 from sccodec.metrics.table import METRICS
 from sccodec.report.curves import Reference

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sccodec.bench.rows import COSTS, Damaged, OfAnotherKind, Row, encodable, lines, parse
+from sccodec.bench.lines import Damaged, OfAnotherKind, encodable, lines
+from sccodec.bench.rows import COSTS, Row, parse
 from sccodec.errors import BadInput
 
 __all__ = ["COSTS", "Results", "Row", "encodable", "read", "sort"]

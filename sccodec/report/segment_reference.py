@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sccodec.bench.rows import encodable
+from sccodec.bench.lines import encodable
 from sccodec.errors import BadInput
 from sccodec.notices import ignore
 

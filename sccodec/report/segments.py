@@ -16,8 +16,8 @@ from statistics import fmean
 
 import numpy as np
 
-from sccodec.bench import rows, segment_rows
-from sccodec.bench.rows import Damaged, OfAnotherKind
+from sccodec.bench import lines, segment_rows
+from sccodec.bench.lines import Damaged, OfAnotherKind
 from sccodec.bench.segment_rows import SegmentRow
 from sccodec.errors import BadInput
 from sccodec.metrics.labels import mean_iou, pixel_accuracy
@@ -99,7 +99,7 @@ def read(paths: Sequence[Path]) -> Results:
     n_others = 0
     for path in paths:
         try:
-            for i, line in rows.lines(path):
+            for i, line in lines.lines(path):
                 try:
                     every.append(segment_rows.parse(line))
                 except OfAnotherKind:
