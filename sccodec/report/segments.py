@@ -16,11 +16,10 @@ from statistics import fmean
 
 import numpy as np
 
-from sccodec.bench import lines, segment_rows
-from sccodec.bench.lines import Damaged, OfAnotherKind
+from sccodec.bench import segment_rows
 from sccodec.bench.segment_rows import SegmentRow
-from sccodec.errors import BadInput
 from sccodec.metrics.labels import mean_iou, pixel_accuracy
+from sccodec.report import sifting
 from sccodec.report.words import counted
 
 UNNAMED = "pictures"
@@ -35,7 +34,7 @@ class Results:
     """rows: of measurements that count; failures: rows with an error that no other row makes good.
 
     damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced. n_changed: rows of
-    pictures or maps that were changed since. n_others: rows of codecs.
+    pictures or maps that were changed since.
     """
 
     rows: Sequence[SegmentRow]
@@ -43,7 +42,6 @@ class Results:
     damaged: Sequence[str] = ()
     n_superseded: int = 0
     n_changed: int = 0
-    n_others: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,59 +92,14 @@ class Group:
 
 def read(paths: Sequence[Path]) -> Results:
     """The rows of several files, in their order; raises BadInput for a file that cannot be read."""
-    every: list[SegmentRow] = []
-    damaged: list[str] = []
-    n_others = 0
-    for path in paths:
-        try:
-            for i, line in lines.lines(path):
-                try:
-                    every.append(segment_rows.parse(line))
-                except OfAnotherKind:
-                    n_others += 1
-                except Damaged as why:
-                    damaged.append(f"{path}, line {i}: {why}")
-        except OSError as error:
-            raise BadInput(f"{path}: {error.strerror or error}") from None
-    return sort(every, damaged, n_others)
+    found = sifting.read(paths, segment_rows.parse)
+    return sort(found.rows, found.damaged)
 
 
-def sort(every: Sequence[SegmentRow], damaged: Sequence[str] = (), n_others: int = 0) -> Results:
-    """The rows that count: of one measurement the last, and of a picture's name what it stands for at last.
-
-    A row makes good what failed on the same files; where one of them was missing, on that picture before.
-    """
-    kept = without_changed(every)
-    found: dict[tuple[str, ...], SegmentRow] = {}
-    failures: dict[tuple[str, ...], SegmentRow] = {}
-    n_superseded = 0
-    for row in kept:
-        if row.error is not None:
-            failures[row.dataset, *segment_rows.identity(row)] = row
-            continue
-        key = (row.dataset, row.tag, row.through_tag, row.through_encoder, *segment_rows.identity(row))
-        n_superseded += found.pop(key, None) is not None
-        found[key] = row
-    measured = {(row.dataset, *segment_rows.identity(row)) for row in found.values()}
-    by_name: dict[tuple[str, ...], str] = {}
-    for row in found.values():
-        by_name[named(row)] = max(row.time, by_name.get(named(row), ""))
-    open_failures = [
-        row
-        for key, row in failures.items()
-        if key not in measured and (has_files(row) or named(row) not in by_name or row.time > by_name[named(row)])
-    ]
-    return Results(list(found.values()), open_failures, damaged, n_superseded, len(every) - len(kept), n_others)
-
-
-def without_changed(every: Sequence[SegmentRow]) -> list[SegmentRow]:
-    """The rows of what each picture's name stands for at last, by the time of its rows, and by their order."""
-    latest: dict[tuple[str, str], tuple[str, Picture]] = {}
-    for row in every:
-        key = row.dataset, row.picture
-        if has_files(row) and row.time >= latest.get(key, ("", ("", "")))[0]:
-            latest[key] = row.time, picture_of(row)
-    return [row for row in every if not has_files(row) or latest[row.dataset, row.picture][1] == picture_of(row)]
+def sort(every: Sequence[SegmentRow], damaged: Sequence[str] = ()) -> Results:
+    """The rows that count, as sccodec.report.sifting has it."""
+    sifted = sifting.sift(every, SIEVE)
+    return Results(sifted.rows, sifted.failures, damaged, sifted.n_superseded, sifted.n_changed)
 
 
 def has_files(row: SegmentRow) -> bool:
@@ -154,13 +107,16 @@ def has_files(row: SegmentRow) -> bool:
     return bool(row.labels_sha256) and row.sha256 not in ("", row.picture)
 
 
-def named(row: SegmentRow) -> tuple[str, ...]:
-    """What was measured, by the picture's name: all that is known of a failure of files that could not be read."""
-    return row.dataset, row.picture, row.spec, row.through, row.device
-
-
 def picture_of(row: SegmentRow) -> Picture:
     return row.sha256, row.labels_sha256
+
+
+SIEVE: sifting.Sieve[SegmentRow] = sifting.Sieve(
+    done=lambda row: (row.spec, row.through, row.device),
+    files=picture_of,
+    known=has_files,
+    marks=lambda row: (row.tag, row.through_tag, row.through_encoder),
+)
 
 
 def groups(results: Results) -> list[Group]:
