@@ -1,24 +1,17 @@
 """The report as one HTML page that opens from disk: text, data, styles and script in one file, nothing from elsewhere.
 
-The page's Content-Security-Policy admits its own style and script by their SHA-256, and pictures from ``data:`` URLs.
 What rows, file names and references hold reaches the page as JSON, and the script puts it there as text nodes.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from string import Template
 
-from sccodec import __version__
 from sccodec.bench.rows import COSTS, NOT_ASKED
 from sccodec.metrics.table import DEFAULT, METRICS
-from sccodec.report import bdrate
+from sccodec.report import bdrate, shell
 from sccodec.report.compared import Cell, Comparisons
 from sccodec.report.curves import Group, Reference, Series, split
 from sccodec.report.gallery import Entry
@@ -27,6 +20,10 @@ from sccodec.report.results import Results
 FIGURES = (*METRICS, *COSTS)
 SIGNIFICANT = 6
 """Digits of the numbers in the page."""
+BODY = (
+    '<noscript><p class="warning">The curves and tables of this page are drawn by the script within it, which this '
+    'browser does not run.</p></noscript>\n<main id="main"></main>'
+)
 
 
 @dataclass(frozen=True)
@@ -180,31 +177,9 @@ def short(value: float | None) -> float | None:
 
 
 def assemble(page: Page, data: Mapping[str, object], gallery: Sequence[Entry]) -> str:
-    style, script = asset("page.css"), asset("chart.js") + asset("page.js")
     blocks = [data_block("data", data)] + [data_block(f"gallery-{i}", e.as_dict()) for i, e in enumerate(gallery)]
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{digest(style)}'; script-src '{digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return Template(asset("page.html")).substitute(
-        policy=policy,
-        generator=f"sccodec {__version__}",
-        title=html.escape(page.title),
-        lead=html.escape(page.lead),
-        footer=page.footer,
-        style=style,
-        script=script,
-        data="\n".join(blocks),
-    )
-
-
-def asset(name: str) -> str:
-    return (resources.files("sccodec.report") / "assets" / name).read_text(encoding="utf-8")
-
-
-def digest(text: str) -> str:
-    """A source expression of a Content-Security-Policy."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    script = shell.asset("chart.js") + shell.asset("page.js")
+    return shell.page(page.title, page.lead, BODY, page.footer, "\n".join(blocks), script)
 
 
 def data_block(name: str, content: object) -> str:

@@ -1,6 +1,6 @@
 """The report on segmenters as one HTML page that opens from disk: tables and bars, and no script.
 
-Its Content-Security-Policy admits its own style by SHA-256, and nothing else. What rows and references hold is escaped.
+What rows and references hold is escaped.
 """
 
 from __future__ import annotations
@@ -8,10 +8,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from string import Template
 
-from sccodec import __version__
-from sccodec.report.page import asset, digest
 from sccodec.report.segment_reference import Published
 from sccodec.report.segment_tables import (
     DEFINITION,
@@ -26,6 +23,7 @@ from sccodec.report.segment_tables import (
     settings_table,
 )
 from sccodec.report.segments import Group, Results
+from sccodec.report.shell import damaged, page, table
 from sccodec.report.words import counted, footer, passed_over
 
 LABEL, BAR, LINE = 330, 380, 22
@@ -36,16 +34,9 @@ LONGEST = 44
 
 def report(title: str, groups: Sequence[Group], results: Results, published: Sequence[Published]) -> str:
     """The page."""
-    style = asset("page.css")
-    return Template(asset("segments.html")).substitute(
-        digest=digest(style),
-        generator=f"sccodec {__version__}",
-        title=html.escape(title),
-        lead=html.escape(lead(groups, results)),
-        style=style,
-        body="\n".join(section(group, of_group(group, published)) for group in groups) + damaged(results),
-        footer=footer(results.rows, DEFINITION),
-    )
+    sections = "\n".join(section(group, of_group(group, published)) for group in groups)
+    body = f"<main>\n{sections}{damaged(results.damaged)}\n</main>"
+    return page(title, lead(groups, results), body, footer(results.rows, DEFINITION))
 
 
 def lead(groups: Sequence[Group], results: Results) -> str:
@@ -74,34 +65,6 @@ def section(group: Group, published: Sequence[Published]) -> str:
         parts.append(f"<details><summary>{counted(len(rows), 'measurement')} failed, in no figure</summary>")
         parts += [table(["segmenter", "picture", "error"], rows, numbers=(), wraps=(2,)), "</details>"]
     return f"<section>{''.join(parts)}</section>"
-
-
-def damaged(results: Results) -> str:
-    if not results.damaged:
-        return ""
-    said = f"{counted(len(results.damaged), 'damaged line')} skipped"
-    return f"<details><summary>{said}</summary>{table(['line'], [[d] for d in results.damaged])}</details>"
-
-
-def table(
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    numbers: Sequence[int] | None = None,
-    wraps: Sequence[int] = (),
-) -> str:
-    """A table. numbers: columns that hold no texts, all but the first where none are named; wraps: long texts."""
-
-    def mark(i: int) -> str:
-        if i == 0 or numbers is None or i in numbers:
-            return ""
-        return ' class="text wrap"' if i in wraps else ' class="text"'
-
-    titles = "".join(f"<th{mark(i)}>{html.escape(text)}</th>" for i, text in enumerate(head))
-    body = "".join(
-        "<tr>" + "".join(f"<td{mark(i)}>{html.escape(text)}</td>" for i, text in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def bars(group: Group, published: Sequence[Published]) -> str:
