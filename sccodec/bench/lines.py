@@ -28,6 +28,10 @@ TASK = "task"
 """The key by which rows of another kind are told: rows of codecs have none."""
 CODE, SEGMENT, TRANSMIT = "code", "segment", "transmit"
 """Tasks; the first stands in no line."""
+EQUAL = "the pictures are equal"
+"""The reason for a metric that is infinite."""
+NOT_ASKED = "not asked for"
+"""The reason for a metric that nobody wanted: no news."""
 LARGEST = 10.0**15
 """Figures beyond it are no measurements; sums of those below are exact enough."""
 SHOWN = 5

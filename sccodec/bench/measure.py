@@ -110,6 +110,11 @@ def tags_of(spec: Spec) -> frozenset[str] | None:
     """
     if api.load(spec.codec).native:
         return frozenset({""})
+    return model_tags(spec)
+
+
+def model_tags(spec: Spec) -> frozenset[str] | None:
+    """The same of what has models, a codec or a link; None where none of it is installed."""
     variants = {model.variant for model in bundle.installed() if model.codec == spec.codec}
     if not variants:
         return None

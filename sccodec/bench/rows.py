@@ -11,16 +11,14 @@ from pathlib import Path
 
 from sccodec.bench import lines
 from sccodec.bench.lines import CODE, Damaged, JudgedRow, Notice, OfAnotherKind, count, listed, number, text
+from sccodec.bench.lines import EQUAL as EQUAL
+from sccodec.bench.lines import NOT_ASKED as NOT_ASKED
 from sccodec.bench.lines import append as append
 from sccodec.bench.lines import line_of as line_of
 from sccodec.codec import Spec
 from sccodec.errors import BadInput
 
 COSTS = ("encode_seconds", "decode_seconds", "load_seconds", "peak_rss_bytes")
-EQUAL = "the pictures are equal"
-"""The reason for a metric that is infinite."""
-NOT_ASKED = "not asked for"
-"""The reason for a metric that nobody wanted: no news."""
 BPP_TOLERANCE = 0.01
 """How far, relatively, a line's stated bpp may be from 8 * file_bytes / (width * height)."""
 

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from sccodec.bench.rows import Row
     from sccodec.bench.run import Plan
     from sccodec.bench.segment_plan import Plan as SegmentPlan
+    from sccodec.bench.transmit_plan import Plan as TransmitPlan
 
 Kind = TypeVar("Kind", bound="AnyRow")
-"""A row of a codec, or one of a segmenter."""
+"""A row of a codec, of a segmenter, or of a link."""
 
 ASKED_SECONDS = 60.0
 """A run that is expected to take longer says so also where what it measures was named."""
@@ -37,7 +38,7 @@ FIRST_SECONDS, LATER_SECONDS = 15.0, 60.0
 """Where no terminal shows a bar: when a line says how far it is, and how long none does afterwards."""
 
 
-def announce(output: Path, plan: Plan | SegmentPlan, equal: str, version: str) -> None:
+def announce(output: Path, plan: Plan | SegmentPlan | TransmitPlan, equal: str, version: str) -> None:
     """Say what there is to know of the rows that are there. equal: of copies, if there are any; version: of what."""
     notice = Reporter().notice
     for text in plan.remarks:
@@ -48,6 +49,12 @@ def announce(output: Path, plan: Plan | SegmentPlan, equal: str, version: str) -
         notice(f"{plan.skipped} rows are in {output} already")
     if plan.stale:
         notice(f"{plan.stale} of them are of another {version}; --redo stale measures them again")
+
+
+def equal_files(copies: int) -> str:
+    """What is said of files that are equal to one of the pictures."""
+    more = "1 more file is" if copies == 1 else f"{copies} more files are"
+    return f"{more} equal to one of the pictures: each picture is measured and counted once"
 
 
 def announce_work(total: int, pictures: int, seconds: float, *, is_asked: bool) -> None:
@@ -188,6 +195,13 @@ def absent(missing: Mapping[str, str], metrics: Sequence[str]) -> str:
             found.setdefault(missing[name], []).append(METRICS[name].column or METRICS[name].label)
     texts = [f"{', '.join(dict.fromkeys(labels))} is left out, it {why}" for why, labels in found.items()]
     return "; ".join(texts)
+
+
+def tell_missing(missing: Mapping[str, str], metrics: Sequence[str]) -> None:
+    """Say of metrics that were asked for that they cannot be had, and why."""
+    for each in metrics:
+        if each in missing:
+            Reporter().notice(f"{each} is left out: {missing[each]}")
 
 
 def safe_stem(name: str) -> str:

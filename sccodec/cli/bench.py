@@ -21,24 +21,40 @@ if TYPE_CHECKING:
     from sccodec.codec import Options
 
 REPEATS = 3
+CODE, SEGMENT, TRANSMIT = "code", "segment", "transmit"
+TASKS_OF = {
+    **dict.fromkeys(("-q", "--keep"), (CODE,)),
+    **dict.fromkeys(("--fetch", "--from", "--metric"), (CODE, TRANSMIT)),
+    "--through": (SEGMENT,),
+    **dict.fromkeys(("--snr", "--channel", "--seed"), (TRANSMIT,)),
+}
+"""Which tasks have an option that not all have."""
 
 
 @click.command("bench")
-@click.option("--task", type=click.Choice(["code", "segment"]), default="code", show_default=True,
-              help="Measure codecs, or segmenters on pictures that have label maps.")  # fmt: skip
+@click.option("--task", type=click.Choice(["code", "segment", "transmit"]),
+              help="Measure codecs, segmenters on pictures that have label maps, or links over noisy channels; by "
+              "default codecs, or links where -m names such.")  # fmt: skip
 @click.option("--dataset", required=True, metavar="X",
               help="Folder, glob, tar archive, picture, or a name that `sccodec data list` has.")  # fmt: skip
 @click.option("-m", "--codec", "specs", multiple=True, metavar="SPEC",
               help="Codec, with lists and ranges: jpeg:q=5,10,20 or hyperprior:q=10..90/10; or all. Default: every "
               "codec that runs here, at a few qualities. With --task segment: street:refine=yes,long_side=480,full; "
-              "default: every segmenter with as many classes as the maps.")  # fmt: skip
+              "default: every segmenter with as many classes as the maps. Or link, with SNRs in dB: "
+              "separate:bpg,code=capacity,ratio=1/24,snr=1..13/3.")  # fmt: skip
 @click.option("--through", multiple=True, metavar="SPEC",
               help="With --task segment: segment the pictures also as they are decoded from this codec.")  # fmt: skip
+@click.option("--snr", "snrs", multiple=True, metavar="DB,...",
+              help="Of the channel, for links that state none: a list or a range, 1..13/3.  [default: 10]")  # fmt: skip
+@click.option("--channel", "channels", multiple=True, metavar="SPEC",
+              help="For links, as rayleigh:fading=fast,csi=none; may be repeated.  [default: awgn]")  # fmt: skip
+@click.option("--seed", "seeds", multiple=True, metavar="N,...",
+              help="For links: of noise and fading, a list or a range, 0..4.  [default: 0]")  # fmt: skip
 @click.option("-q", "--quality", "qualities", multiple=True, metavar="Q,...",
               help="Qualities, lists or ranges, for codecs that state none.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-              help="File of JSON lines; rows are appended. Default: the data set's name, .jsonl, here; with --task "
-              "segment .segment.jsonl.")  # fmt: skip
+              help="File of JSON lines; rows are appended. Default: the data set's name, .jsonl, here; of segmenters "
+              ".segment.jsonl, of links .transmit.jsonl.")  # fmt: skip
 @click.option("--name", metavar="NAME", help="The data set's name in the rows, if not the folder's.")
 @click.option("--fetch", is_flag=True, help="Download the data set first, where it is not here.")
 @click.option("--from", "address", metavar="DIR|URL", help="Where --fetch finds it, if not at its usual address.")
@@ -51,15 +67,18 @@ REPEATS = 3
 @click.option("--metric", "metrics", multiple=True, metavar="NAME,...",
               help=f"{', '.join(METRICS)}; default: what is there.")  # fmt: skip
 @click.option("--repeat", type=click.IntRange(1, 1000), metavar="N",
-              help=f"Encode and decode so often; times are medians. Default: {REPEATS}, without -m 1.")  # fmt: skip
+              help=f"Do it so often; times are medians. Default: {REPEATS}; without -m, and for links, 1.")  # fmt: skip
 @_options.running
 @click.pass_context
 def command(
     ctx: click.Context,
-    task: str,
+    task: str | None,
     dataset: str,
     through: tuple[str, ...],
     specs: tuple[str, ...],
+    snrs: tuple[str, ...],
+    channels: tuple[str, ...],
+    seeds: tuple[str, ...],
     qualities: tuple[str, ...],
     output: Path | None,
     name: str | None,
@@ -74,21 +93,29 @@ def command(
 ) -> None:
     """Encode pictures, decode the bytes, and measure: a row for each picture and each spec, and a table of them.
 
-    With --task segment, segment pictures and compare with their label maps.
+    With --task segment, segment pictures and compare with their label maps. Where -m names links, send pictures over
+    noisy channels and compare what arrives.
 
     `sccodec bench --dataset kodak` is enough. Rows that the file has already are not measured again: what was
     interrupted goes on. What fails is a row too, and makes the exit code 1; the next run tries it again.
     """
-    if task == "segment":
+    given = {"-q": qualities, "--fetch": fetch, "--from": address, "--keep": keep, "--metric": metrics}
+    given |= {"--through": through, "--snr": snrs, "--channel": channels, "--seed": seeds}
+    chosen = task or task_of(specs)
+    refuse([name for name, value in given.items() if value], chosen)
+    if chosen == SEGMENT:
         from sccodec.cli import _bench_segment
 
-        given = {"-q": qualities, "--fetch": fetch, "--from": address, "--keep": keep, "--metric": metrics}
-        refuse([name for name, value in given.items() if value], "code")
         asked = _bench_segment.Asked(specs, through, options, repeat or REPEATS, jobs, redo or "")
         ctx.exit(_bench_segment.run(dataset, name, output, asked))
+    if chosen == TRANSMIT:
+        from sccodec.cli import _bench_transmit
+
+        sent = _bench_transmit.Asked(specs, snrs, channels, seeds, metrics)
+        work = sent.wish(options, repeat or 1, jobs, redo or "")
+        ctx.exit(_bench_transmit.run(pictures(dataset, name, address, fetch=fetch), output, work))
     from sccodec.cli import _bench
 
-    refuse(["--through"] if through else [], "segment")
     wish = replace(wish_of(Asked(specs, qualities, metrics, repeat), options, jobs, redo or ""), keep=keep)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
@@ -98,16 +125,30 @@ def command(
         Reporter().notice(f"rows go to {place}")
     plan = planned(found, wish, place, is_asked=bool(specs))
     if metrics:
-        for each in wish.metrics:
-            if each in plan.setup.missing:
-                Reporter().notice(f"{each} is left out: {plan.setup.missing[each]}")
+        _bench.tell_missing(plan.setup.missing, wish.metrics)
     ctx.exit(measure(plan, wish, place, says_missing=not metrics))
 
 
+def task_of(specs: Sequence[str]) -> str:
+    """What the names in specs say of what is to be measured; raises click.UsageError for links beside codecs."""
+    if not specs:
+        return CODE
+    from sccodec.bench.transmit_specs import names_link
+
+    links = [text for text in specs if names_link(text)]
+    if links and len(links) < len(specs):
+        other = next(text for text in specs if text not in links)
+        raise click.UsageError(f"{links[0]!r} is a link and {other!r} is none: measure one kind in a command")
+    return TRANSMIT if links else CODE
+
+
 def refuse(names: Sequence[str], task: str) -> None:
-    """Raise click.UsageError where options were given that only the other task has."""
-    if names:
-        raise click.UsageError(f"only --task {task} has {', '.join(names)}")
+    """Raise click.UsageError where options were given that other tasks have."""
+    foreign = [name for name in names if task not in TASKS_OF[name]]
+    if foreign:
+        tasks = " or ".join(f"--task {other}" for other in TASKS_OF[foreign[0]])
+        alike = [name for name in foreign if TASKS_OF[name] == TASKS_OF[foreign[0]]]
+        raise click.UsageError(f"only {tasks} has {', '.join(alike)}")
 
 
 @dataclass(frozen=True)
@@ -165,9 +206,7 @@ def planned(found: Dataset, wish: Wish, output: Path, *, is_asked: bool) -> Plan
     with output.open("ab"):
         pass  # where it cannot be written, that is said now
     plan = run.make_plan(found, wish, held, notice)
-    more = "1 more file is" if plan.copies == 1 else f"{plan.copies} more files are"
-    equal = f"{more} equal to one of the pictures: each picture is measured and counted once"
-    _bench.announce(output, plan, equal, "encoder or package version")
+    _bench.announce(output, plan, _bench.equal_files(plan.copies), "encoder or package version")
     total, pictures = sum(1 for _ in plan.items()), len({chunk.entry.name for chunk in plan.chunks})
     _bench.announce_work(total, pictures, defaults.seconds_of_run(plan, wish.jobs), is_asked=is_asked)
     return plan
