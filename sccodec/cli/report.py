@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sccodec.cli import _files, _options, _report_rows, _report_segments
+from sccodec.cli import _files, _options, _report_rows, _report_segments, _report_transmit
 from sccodec.cli._finite import FiniteRange
 from sccodec.cli._report import Reporter, reporting
 from sccodec.errors import BadInput
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sccodec.report.results import Results
 
 FORMATS = ("html", "md", "csv", "png")
+MEASURED = {"code": "codecs", "segment": "segmenters", "transmit": "links"}
+"""What rows of each task are of."""
 
 
 @click.command("report")
@@ -33,14 +35,14 @@ FORMATS = ("html", "md", "csv", "png")
               help="By default what the output's name ends with, or html.")  # fmt: skip
 @click.option("--export", type=click.Choice(["codec-compare", "compressai"]),
               help="Write a file a codec: for webmproject's codec-compare, or as compressai's results.")  # fmt: skip
-@click.option("--task", type=click.Choice(["code", "segment"]),
-              help="Report rows of codecs, or those of segmenters, where files hold both.")  # fmt: skip
+@click.option("--task", type=click.Choice(tuple(MEASURED)),
+              help="Report rows of codecs, of segmenters, or of links, where files hold several kinds.")  # fmt: skip
 @click.option("--metric", "metrics", multiple=True, type=click.Choice(tuple(METRICS)),
               help="Only this one in md and png, at first in html; may be repeated.")  # fmt: skip
 @click.option("--anchor", default="", metavar="CODEC", help="What others are compared with; bpg or jpeg by default.")
 @click.option("--reference", "references", multiple=True, metavar="FILE",
               help="Published curves, also as compressai has them, drawn as such; for segmenters published mIoU, a "
-              "table or JSON; may be repeated.")  # fmt: skip
+              "table or JSON; for links published points with their ratios and SNRs; may be repeated.")  # fmt: skip
 @click.option("--images", metavar="DATASET", help="Show pictures beside their decoded selves; this data set has them.")
 @click.option("--pictures", metavar="N|NAMES", help="How many pictures to show, or which: a.png,b.png.  [default: 3]")
 @click.option("--target-bpp", "bpps", multiple=True, type=FiniteRange(0, min_open=True), metavar="X",
@@ -84,10 +86,16 @@ def command(
     target = None if export else output_of(results, references, output, chosen, force=force)
     folder = export_folder(results, output, export) if export else None
     read = read_rows([Path(name) for name in results])
-    if of_segmenters(read, task):
-        given = {"--export": export, "--metric": metrics, "--anchor": anchor, "--images": images, "--linear": linear}
-        _report_segments.check([name for name, value in given.items() if value], chosen)
-        _report_segments.write(results, references, title, chosen, target, force=force)
+    if (kind := task_of(read, task)) != "code":
+        given = {"--export": export, "--anchor": anchor, "--images": images, "--linear": linear}
+        refused = [name for name, value in given.items() if value]
+        if kind == "segment":
+            _report_segments.check(refused + ["--metric"] * bool(metrics), chosen)
+            _report_segments.write(results, references, title, chosen, target, force=force)
+        else:
+            _report_transmit.check(refused)
+            wanted = _report_transmit.Shown(title, metrics, chosen)
+            _report_transmit.write(results, references, wanted, target, force=force)
         return
     _report_rows.tell(read)
     groups = grouped(read, references, anchor)
@@ -105,13 +113,18 @@ def command(
         Reporter().result(f"{len(read.rows)} rows -> {target}: {target.stat().st_size} bytes")
 
 
-def of_segmenters(read: Results, task: str | None) -> bool:
-    """Whether the report is one of segmenters: as asked for, or where the files hold no rows of codecs."""
-    codecs = len(read.rows) + len(read.failures)
-    if codecs and read.n_others and task is None:
-        rows = "1 row is" if read.n_others == 1 else f"{read.n_others} rows are"
-        Reporter().notice(f"{rows} of segmenters, and no part of this: --task segment reports them")
-    return task == "segment" or (task is None and not codecs and read.n_others > 0)
+def task_of(read: Results, task: str | None) -> str:
+    """Which kind of rows to report: what was asked for, or codecs', or where there are none, those that are most."""
+    if task is not None:
+        return task
+    counts = {"code": len(read.rows) + len(read.failures)} | dict(read.others)
+    known = {key: n for key, n in counts.items() if n and key in MEASURED}
+    chosen = "code" if "code" in known else max(known, key=lambda key: known[key], default="code")
+    for other, n in known.items():
+        if other != chosen:
+            rows = "1 row is" if n == 1 else f"{n} rows are"
+            Reporter().notice(f"{rows} of {MEASURED[other]}, and no part of this: --task {other} reports them")
+    return chosen
 
 
 @dataclass(frozen=True)

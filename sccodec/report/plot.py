@@ -6,7 +6,8 @@ import importlib.util
 import io
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sccodec.errors import BadInput, CodecUnavailable
@@ -24,22 +25,33 @@ MARKERS = ("o", "s", "^", "D", "v")
 
 def png(title: str, groups: Sequence[Group], metrics: Sequence[str], *, log: bool) -> bytes:
     """The figure; raises CodecUnavailable without matplotlib, BadInput where there is nothing to draw."""
-    if importlib.util.find_spec("matplotlib") is None:
+    drawn = [g for g in groups if any(m in g.metrics for m in metrics)]
+    columns = [m for m in metrics if any(m in g.metrics for g in drawn)]
+    if available() and not (drawn and columns):
+        raise BadInput(f"no row has {' or '.join(METRICS[m].label for m in metrics)}: there is nothing to draw")
+    draw = [partial(panel, group=group, metric=metric, log=log) for group in drawn for metric in columns]
+    return panels(title, len(drawn), len(columns), draw)
+
+
+def available() -> bool:
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def panels(title: str, n_rows: int, n_columns: int, draw: Sequence[Callable[[Axes], None]]) -> bytes:
+    """A figure of panels, row by row, each drawn by a function; raises CodecUnavailable without matplotlib."""
+    if not available():
         raise CodecUnavailable(f"a plot needs the package matplotlib: {INSTALL}")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawn = [g for g in groups if any(m in g.metrics for m in metrics)]
-    columns = [m for m in metrics if any(m in g.metrics for g in drawn)]
-    if not drawn or not columns:
-        raise BadInput(f"no row has {' or '.join(METRICS[m].label for m in metrics)}: there is nothing to draw")
-    figure = Figure(figsize=(1.5 + 6 * len(columns), 4.8 * len(drawn)), layout="constrained")
+    figure = Figure(figsize=(1.5 + 6 * n_columns, 4.8 * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(literal(title), fontsize=11)
-    panels = figure.subplots(len(drawn), len(columns), squeeze=False)
-    for group, row in zip(drawn, panels, strict=True):
-        for metric, axes in zip(columns, row, strict=True):
-            panel(axes, group, metric, log=log)
+    places = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, each in zip(places, draw, strict=False):
+        each(axes)
+    for axes in places[len(draw) :]:
+        axes.remove()
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of characters that the font lacks: boxes stand for them

@@ -11,8 +11,9 @@ contents, the picture was changed, and rows of all but the latest are passed ove
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sccodec.bench.lines import Damaged, OfAnotherKind, encodable, lines
@@ -27,7 +28,7 @@ class Results:
     """rows: of measurements that count; failures: rows with an error that no other row makes good.
 
     damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced. n_changed: rows of
-    pictures that were changed since. n_others: rows of segmenters, which are no part of it.
+    pictures that were changed since. others: rows of other kinds by their task, which are no part of it.
     """
 
     rows: Sequence[Row]
@@ -35,7 +36,7 @@ class Results:
     damaged: Sequence[str]
     n_superseded: int
     n_changed: int = 0
-    n_others: int = 0
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 def read(paths: Sequence[Path]) -> Results:
@@ -53,12 +54,12 @@ def sort(named: Iterable[tuple[str, str]]) -> Results:
     """Sort lines, each with its name for messages."""
     every: list[Row] = []
     damaged: list[str] = []
-    n_others = 0
+    others: Counter[str] = Counter()
     for name, line in named:
         try:
             every.append(parse(line))
-        except OfAnotherKind:
-            n_others += 1
+        except OfAnotherKind as other:
+            others[other.task] += 1
         except Damaged as why:
             damaged.append(f"{name}: {why}")
     current = without_changed(every)
@@ -81,7 +82,7 @@ def sort(named: Iterable[tuple[str, str]]) -> Results:
         for key, f in failures.items()
         if key not in measured and (has_content(f) or named_of(f) not in by_name or f.time > by_name[named_of(f)])
     ]
-    return Results(list(rows.values()), open_failures, damaged, n_superseded, len(every) - len(current), n_others)
+    return Results(list(rows.values()), open_failures, damaged, n_superseded, len(every) - len(current), others)
 
 
 def without_changed(rows: Sequence[Row]) -> list[Row]:
