@@ -14,6 +14,7 @@ from sccodec import bundle
 from sccodec import codecs as package
 from sccodec.bench.rows import Row
 from sccodec.bench.segment_rows import SegmentRow
+from sccodec.bench.transmit_rows import TransmitRow
 from sccodec.cli import _recipes, root
 from sccodec.transmit import link as links
 
@@ -148,3 +149,7 @@ def test_every_key_of_a_row_is_explained() -> None:
     of_segmenters = list(SegmentRow(spec="street", picture="a.png").as_dict())
     assert [key for key in of_segmenters if key in own] == own
     assert {key for key in of_segmenters if key not in own} <= set(keys)  # explained above
+    own = keys_in("Links")
+    of_links = list(TransmitRow(spec="deepjscc:ratio=1/12", picture="a.png").as_dict())
+    assert [key for key in of_links if key in own] == own
+    assert {key for key in of_links if key not in own} <= set(keys)
