@@ -31,7 +31,7 @@ MANIFEST = "manifest.json"
 # Options after which a path or command stands that every machine has elsewhere.
 PLACES = (
     *("--kodak", "--faces", "--photos", "--anchors", "--state", "--model", "--segmenter", "--node", "--python"),
-    *("--flif", "--rows", "--results", "--page", "--camvid", "--plain", "--gan"),
+    *("--flif", "--rows", "--results", "--page", "--camvid", "--plain", "--gan", "--reference"),
 )
 # Those that change nothing in a result.
 UNTOLD = ("--out", "--lpips", "--sheets", "--jobs")

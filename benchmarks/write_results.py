@@ -4,8 +4,8 @@
 
 Reads the results, which the scripts of the folders beside this one write, and replaces what stands between the two
 `results` marks of docs/results.md and of the card (models/<model>.md); each codec has marks of its own, and so have
-segmenters, and what compares all codecs, in docs/results.md. README.md has a few figures of all, between marks too.
-Refuses results of another model than the installed one. A codec without a model is left as it is, and what was not
+segmenters, links, and what compares all codecs, in docs/results.md. README.md has a few figures of all, between marks
+too. Refuses results of another model than the installed one. A codec without a model is left as it is, and what was not
 measured of it leaves its cell empty. Takes a second.
 """
 
@@ -23,6 +23,7 @@ from benchmarks.hyperprior import tables as of_hyperprior
 from benchmarks.measuring import head, row
 from benchmarks.photographs import tables as of_photographs
 from benchmarks.segmenters import tables as of_segmenters
+from benchmarks.transmit import tables as of_links
 from sccodec import bundle
 from sccodec.errors import ModelNotFound
 
@@ -36,6 +37,7 @@ def marks(name: str) -> tuple[str, str]:
 
 FACES, PHOTOGRAPHS, HYPERPRIOR = marks("results"), marks("general results"), marks("hyperprior results")
 CODECS, FIGURES, SEGMENTERS = marks("codec results"), marks("figures"), marks("segmenter results")
+LINKS = marks("link results")
 SPECS = {
     "faces": ("conceptual", "faces"),
     "photographs": ("conceptual", "general"),
@@ -100,6 +102,7 @@ def main() -> None:
     write_photographs()
     write_hyperprior()
     write_segmenters()
+    write_links()
     write_codecs()
     write_figures()
 
@@ -167,6 +170,22 @@ def write_segmenters() -> None:
     replace(results_page(), SEGMENTERS, of_segmenters.everything(found))
     for name, model in found["camvid"]["models"].items():
         replace(card(known[model]), SEGMENTERS, of_segmenters.of_model(found, name))
+
+
+def write_links() -> None:
+    """The part of links over noisy channels; nothing where they were not measured."""
+    found = {short: load(name) for short, name in of_links.RESULTS.items() if result_file(name).exists()}
+    if not found:
+        print("results/transmit is empty: what is said of links is left as it is")
+        return
+    known = {model.tag.hex() for model in bundle.installed()}
+    for short, result in found.items():
+        for spec, tag in result["models"].items():
+            if tag not in known:
+                raise SystemExit(f"results/transmit/{short}.json is of {spec} {tag}, not installed: measure again")
+    drawn = [f"![{short}](../benchmarks/results/transmit/{short}.png)" for short in found
+             if result_file(of_links.RESULTS[short]).with_suffix(".png").exists()]  # fmt: skip
+    replace(results_page(), LINKS, "\n\n".join([of_links.everything(found), *drawn]))
 
 
 def write_codecs() -> None:
