@@ -37,6 +37,7 @@ class Fake(Link):
     others: tuple[str, ...] = ("loud",)
     tag: str = ""
     least: float = -math.inf
+    details: Mapping[str, object] = field(default_factory=lambda: {"gain": 2})
     sent: list[float] = field(default_factory=list)
     _picture: Picture | None = None
 
@@ -48,7 +49,7 @@ class Fake(Link):
         height, width = picture.shape[:2]
         k = uses(ratio_in(spec), height, width)
         symbols = normal(k, np.random.default_rng(1))
-        return Sent(symbols, Frame(str(spec), self.tag, width, height, ratio_in(spec), k, snr), {"gain": 2})
+        return Sent(symbols, Frame(str(spec), self.tag, width, height, ratio_in(spec), k, snr), self.details)
 
     def receive(self, got: Received, frame: Frame, notice: Notice, options: Options) -> Arrived:
         snr = -10 * math.log10(got.noise_power)

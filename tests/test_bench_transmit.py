@@ -177,6 +177,13 @@ def test_a_row_worked_by_hand(fake: Fake) -> None:
     assert measured(Asked("fake:loud=yes,ratio=1/12", 7)).notes == ["it is loud"]
 
 
+def test_details_are_such_as_a_line_can_hold(fake: Fake) -> None:
+    fake.details = {"n": np.int64(3), "x": np.float32(0.5), "inf": float("inf"), "of": (1, 2), "none": None, "is": True}
+    row = measured(Asked("fake:ratio=1/12", 7))
+    expected = {"n": 3, "x": 0.5, "inf": "inf", "of": "(1, 2)", "none": None, "is": True}
+    assert row.error is None and parse(lines.line_of(row)).details == expected
+
+
 def test_what_is_measured_is_what_transmit_gives() -> None:
     spec, channel = "separate:jpeg,code=capacity,ratio=1/3", "rayleigh:csi=perfect,fading=fast"
     row = measured(Asked(spec, 6, 2, channel, 5))

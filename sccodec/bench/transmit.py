@@ -7,6 +7,7 @@ Whatever fails makes a row, too. What a link loads is timed apart, on a tiny pic
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -139,7 +140,7 @@ class Measurer:
         sent, notes = sending.sent, [*self._picture_notes, *sending.notes]
         row.k, row.bits = sent.frame.k, sent.frame.bits
         row.encoder, row.tag = encoder_behind(row.spec), sent.frame.tag or tag_behind(row.spec)
-        row.details = dict(sent.details)
+        row.details = {str(key): as_json(value) for key, value in sent.details.items()}
         row.figures["peak_to_average_db"] = round(peak_to_average(sent.symbols), 4)
         over, rng = Channel.parse(row.channel), np.random.default_rng(row.seed)
         got = over.send(sent.symbols, row.snr, rng)
@@ -152,7 +153,7 @@ class Measurer:
         if not receiving.steady:
             notes.append("the receiver does not give the same picture each time")
         row.notes = list(dict.fromkeys(" ".join(note.split()) for note in notes))[:10]
-        row.failed, row.blocks = arrived.failed
+        row.failed, row.blocks = map(int, arrived.failed)
         found = arrived.picture
         if found.shape != picture.shape or found.dtype != np.uint8:
             raise SccodecError(f"{found.dtype} {found.shape} arrived, and uint8 {picture.shape} was sent")
@@ -211,6 +212,15 @@ def receive(sent: Sent, got: Received, notice: Notice, options: Options) -> Arri
     if sent.ideal is None:
         return link.receive(got, sent.frame, notice, options)
     return link.receive_ideal(sent.ideal, got, sent.frame, notice, options)
+
+
+def as_json(value: object) -> object:
+    """A detail as a line can hold it: as it is where JSON has such, otherwise as a text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)
 
 
 def equal_symbols(first: Sent, again: Sent) -> bool:
