@@ -15,7 +15,7 @@ from sccodec.bench.gauge import LocalGauge
 from sccodec.codec import Notice, Options, Picture, Spec
 from sccodec.errors import BadInput
 from sccodec.transmit import link as links
-from sccodec.transmit.channels import Received, normal
+from sccodec.transmit.channels import Received, normal, normalised
 from sccodec.transmit.link import Arrived, Frame, Link, Sent, ratio_in, uses
 
 
@@ -48,7 +48,7 @@ class Fake(Link):
         self._picture = picture
         height, width = picture.shape[:2]
         k = uses(ratio_in(spec), height, width)
-        symbols = normal(k, np.random.default_rng(1))
+        symbols = normalised(normal(k, np.random.default_rng(1)))
         return Sent(symbols, Frame(str(spec), self.tag, width, height, ratio_in(spec), k, snr), self.details)
 
     def receive(self, got: Received, frame: Frame, notice: Notice, options: Options) -> Arrived:

@@ -2,7 +2,7 @@
 
     picture -> Link.send -> symbols -> channel -> Link.receive -> uint8 -> metrics -> row
 
-Whatever fails makes a row, too. What a link loads is timed apart, on a tiny picture, once in a process.
+Whatever fails makes a row, too. What a link loads is timed apart, on a small picture, once in a process.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from sccodec.bench.entries import Entry
 from sccodec.bench.gauge import Gauge, RemoteGauge, one_line
 from sccodec.bench.held import encoder_of
 from sccodec.bench.lines import NOT_ASKED
-from sccodec.bench.measure import HEAVY, PACKAGES, TINY, Loaded, model_tags, tags_of, timed, versions
+from sccodec.bench.measure import HEAVY, PACKAGES, Loaded, model_tags, tags_of, timed, versions
 from sccodec.bench.processes import Work
 from sccodec.bench.transmit_rows import TransmitRow
 from sccodec.bench.transmit_specs import Asked, codec_behind
 from sccodec.codec import Options, Picture, Spec
 from sccodec.errors import CodecUnavailable, ModelError, SccodecError
 from sccodec.metrics.table import METRICS
-from sccodec.notices import Notice, ignore
+from sccodec.notices import ignore
 from sccodec.transmit import link as links
-from sccodec.transmit.channels import Channel, Received, peak_to_average
+from sccodec.transmit import run
+from sccodec.transmit.channels import Channel, peak_to_average
 from sccodec.transmit.link import Arrived, Sent
 
+SMALL = 256
+"""Pixels a side of a picture by which links are loaded: of fewer, some have no symbols at low ratios."""
 OTHERS = ("sionna-no-rt",)
 """Packages beside those of codecs, whose versions rows state where they are installed."""
 
@@ -145,7 +148,11 @@ class Measurer:
         over, rng = Channel.parse(row.channel), np.random.default_rng(row.seed)
         got = over.send(sent.symbols, row.snr, rng)
         options = replace(self.setup.options, device=item.device)
-        receiving = timed(lambda: receive(sent, got, notes.append, options), self.setup.repeats, equal_pictures)
+        receiving = timed(
+            lambda: run.receive(got, sent.frame, sent.ideal, notice=notes.append, options=options),
+            self.setup.repeats,
+            equal_pictures,
+        )
         arrived = receiving.result
         row.figures["send_seconds"], row.figures["receive_seconds"] = sending.seconds, receiving.seconds
         if not sending.steady:
@@ -168,7 +175,11 @@ class Measurer:
             self._sending = None
             notes: list[str] = []
             options = replace(self.setup.options, device=item.device)
-            done = timed(lambda: send(picture, *item.sending, notes.append, options), self.setup.repeats, equal_symbols)
+            done = timed(
+                lambda: run.send(picture, *item.sending, notice=notes.append, options=options),
+                self.setup.repeats,
+                equal_symbols,
+            )
             self._sending = item.sending, Sending(done.result, done.seconds, done.steady, tuple(notes))
         return self._sending[1]
 
@@ -181,16 +192,16 @@ class Measurer:
         return self._picture
 
     def _load_link(self, item: Item) -> Loaded:
-        """Transmit a tiny picture, once for each model; an error of the installation is for all pictures."""
+        """Transmit a small picture, once for each model; an error of the installation is for all pictures."""
         key = model_key(item.asked.spec), item.device
         if key not in self._loaded:
             loaded = Loaded()
             options = replace(self.setup.options, device=item.device)
-            tiny = np.add.outer(np.arange(TINY), 2 * np.arange(TINY))[:, :, None] + np.array([0, 20, 60])
+            small = np.add.outer(np.arange(SMALL) // 3, np.arange(SMALL) // 3)[:, :, None] + np.array([0, 20, 60])
             started = time.perf_counter()
             try:
-                sent = send(tiny.astype(np.uint8), *item.sending, ignore, options)
-                receive(sent, Channel().send(sent.symbols, item.sending[1], np.random.default_rng(0)), ignore, options)
+                sent = run.send(small.astype(np.uint8), *item.sending, notice=ignore, options=options)
+                run.deliver(sent, item.sending[1], notice=ignore, options=options)
                 loaded.seconds = time.perf_counter() - started
             except (CodecUnavailable, ModelError) as error:
                 loaded.failure = error
@@ -198,20 +209,6 @@ class Measurer:
                 return loaded  # about this spec's options, or this picture: the next one may do better
             self._loaded[key] = loaded
         return self._loaded[key]
-
-
-def send(picture: Picture, spec: str, snr: float, notice: Notice, options: Options) -> Sent:
-    """What the link of a spec sends for a channel of that SNR; raises what that raises."""
-    parsed = Spec.parse(spec)
-    return links.load(parsed.codec).send(picture, parsed, snr, notice, options)
-
-
-def receive(sent: Sent, got: Received, notice: Notice, options: Options) -> Arrived:
-    """What the link makes of what came over the channel; raises what that raises."""
-    link = links.load(Spec.parse(sent.frame.link).codec)
-    if sent.ideal is None:
-        return link.receive(got, sent.frame, notice, options)
-    return link.receive_ideal(sent.ideal, got, sent.frame, notice, options)
 
 
 def as_json(value: object) -> object:

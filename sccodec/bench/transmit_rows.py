@@ -173,14 +173,7 @@ def settled(snr: float, assumed: float | None) -> float | None:
 
 def canonical(spec: str) -> str:
     """The spec in its canonical form, with its ratio; raises BadInput."""
-    return str(canonical_spec(Spec.parse(spec)))
-
-
-def canonical_spec(spec: Spec) -> Spec:
-    """The one spec of all that ask for the same; it states the ratio, in lowest terms; raises BadInput."""
-    ratio = links.ratio_in(spec)
-    others = tuple(option for option in spec.canonical().options if option[0] != links.LABEL)
-    return Spec(spec.codec, spec.variant, tuple(sorted((*others, (links.LABEL, str(ratio))))))
+    return str(links.parse(spec))
 
 
 def ratio_of(spec: str) -> Fraction:

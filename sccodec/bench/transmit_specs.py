@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from sccodec import api
 from sccodec.bench import specs
-from sccodec.bench.transmit_rows import canonical_spec, settled
+from sccodec.bench.transmit_rows import settled
 from sccodec.codec import Spec
 from sccodec.errors import BadInput
 from sccodec.transmit import link as links
@@ -105,7 +105,7 @@ def taken_apart(text: str) -> tuple[str, float, float | None]:
     snr = decibels(options.pop(SNR, DEFAULT_SNR), SNR, SNRS) + 0.0  # no minus before 0
     stated = options.pop(ASSUMED, None)
     assumed = None if stated is None else decibels(stated, ASSUMED, SNRS)
-    spec = canonical_spec(Spec(parsed.codec, parsed.variant, tuple(options.items())))
+    spec = links.canonical(Spec(parsed.codec, parsed.variant, tuple(options.items())))
     link = links.load(spec.codec)
     link.check(spec)
     return str(spec), snr, settled(snr, assumed)
