@@ -251,6 +251,14 @@ class Codec(ABC, Generic[Content]):
         """
 
 
+class Progressive(ABC):
+    """What a codec is whose files show something before they have ended."""
+
+    @abstractmethod
+    def beginning(self, file: Stream, options: Options) -> Picture:
+        """The picture of a file whose payload lacks its end, uint8 [H, W, 3]; raises BadStream or ModelError."""
+
+
 class Labelled(ABC):
     """What a codec is whose files hold a semantic map."""
 

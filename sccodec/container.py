@@ -112,6 +112,23 @@ def parse(data: bytes, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -
     """
     if not data:
         raise NotScc("the file is empty")
+    first = _check_version(data)
+    length = struct.unpack_from(">I" if first == _WIDE_BYTES else ">B", data, 4)[0]
+    if length != (len(data) if first == _WIDE_BYTES else len(data) % 256):
+        raise Truncated("the file is not as long as its header says: it was cut short, or bytes were added")
+    if _crc(data[:2], memoryview(data)[4:]) != int.from_bytes(data[2:4], "big"):
+        raise Corrupt("the file is damaged: its bytes do not match their checksum")
+    return _fields(data, first, max_pixels, max_side)
+
+
+def parse_beginning(data: bytes, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> Container:
+    """As parse(), of a file whose end is missing, and whose bytes are known to be right: checks that need the end are
+    left out, and the payload is what there is of it."""
+    return _fields(data, _check_version(data), max_pixels, max_side)
+
+
+def _check_version(data: bytes) -> int:
+    """The bytes of the header; raises BadStream for another format or version, and for less than a header."""
     if not is_scc(data):
         raise NotScc
     if len(data) < _COMPACT_BYTES:
@@ -126,21 +143,20 @@ def parse(data: bytes, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -
     first = _WIDE_BYTES if flags & _WIDE else _COMPACT_BYTES
     if len(data) < first:
         raise Truncated(f"the file ends after {len(data)} bytes, within its header")
-    if flags & _WIDE:
-        length, tag, params, x, y = struct.unpack_from(">I4sBII", data, 4)
-        whole = length == len(data)
+    return first
+
+
+def _fields(data: bytes, first: int, max_pixels: int, max_side: int) -> Container:
+    """The fields of a file whose header has `first` bytes; raises BadStream."""
+    if first == _WIDE_BYTES:
+        tag, params, x, y = struct.unpack_from(">4sBII", data, 8)
     else:
-        length, tag, params, high, low = struct.unpack_from(">B4sBHB", data, 4)
+        tag, params, high, low = struct.unpack_from(">4sBHB", data, 5)
         x, y = high >> 4, (high & 0xF) << 8 | low
-        whole = length == len(data) % 256
-    if not whole:
-        raise Truncated("the file is not as long as its header says: it was cut short, or bytes were added")
-    if _crc(data[:2], memoryview(data)[4:]) != int.from_bytes(data[2:4], "big"):
-        raise Corrupt("the file is damaged: its bytes do not match their checksum")
     width, height = x + 1, y + 1
     if too_much := excess(width, height, max_pixels, max_side):
         raise TooLarge(f"the file states {too_much}")
-    extras, first = _read_extras(data, first) if flags & _EXTRAS else ((), first)
+    extras, first = _read_extras(data, first) if data[1] & _EXTRAS else ((), first)
     return Container(tag, width, height, params, data[first:], extras)
 
 

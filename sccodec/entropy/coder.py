@@ -239,6 +239,44 @@ class Reader(Coder):
             raise Corrupt("the coded data is damaged: it does not end where its symbols do")
 
 
+class Ended(Exception):
+    """Symbols were asked for that the beginning of a stream does not hold."""
+
+
+class Beginning(Reader):
+    """Reads the first bytes of a stream whose end is missing: what they do not hold is taken as 0.
+
+    Each of symbols() and gaussian() gives all of its values or none: from the first that goes beyond the bytes, every
+    value is 0 or its mean. Bytes are known to be right, so that nothing is checked.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        # A symbol is certain when the decoder's state, two words beyond what was coded so far, is of the bytes.
+        self._known_words = len(data) // 4 - 2
+        self._ended = False
+
+    def symbols(self, section: str, values: ArrayLike | None, rows: ArrayLike, table: Table) -> Int32:
+        if not self._ended:
+            try:
+                return super().symbols(section, values, rows, table)
+            except (Ended, Corrupt):
+                self._ended = True
+        return np.zeros(np.asarray(rows).size, np.int32)
+
+    def check(self) -> None:
+        """Nothing: the check symbol stands at the end."""
+
+    def finish(self) -> None:
+        """Nothing."""
+
+    def _code(self, values: Int32 | None, distribution: Distribution, parameters: int | NDArray[np.float64]) -> Int32:
+        got = super()._code(values, distribution, parameters)
+        if self._encoder.num_words() > self._known_words:
+            raise Ended
+        return got
+
+
 def encode(
     encoder: RangeEncoder, values: Int32, distribution: Distribution, parameters: int | NDArray[np.float64]
 ) -> None:

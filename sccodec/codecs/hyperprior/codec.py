@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from sccodec import bundle
 from sccodec.bundle import Bundle
-from sccodec.codec import Codec, Encoder, Info, Notice, Options, Picture, Reading, Spec, Stream
+from sccodec.codec import Codec, Encoder, Info, Notice, Options, Picture, Progressive, Reading, Spec, Stream
 from sccodec.codecs.hyperprior.coding import QUALITY_LEVELS, STRIDE
 from sccodec.codecs.hyperprior.latents import (
     Floats,
@@ -36,7 +36,7 @@ from sccodec.codecs.hyperprior.latents import (
     tiles,
 )
 from sccodec.container import Container
-from sccodec.entropy.coder import MEAN_STEPS, Coder, Reader, Writer
+from sccodec.entropy.coder import MEAN_STEPS, Beginning, Coder, Reader, Writer
 from sccodec.errors import ModelMismatch
 from sccodec.image.tiles import widen
 
@@ -123,11 +123,11 @@ class HyperpriorReading(Reading):
 
     y_hat: Latent16
 
-    def __init__(self, stream: Stream, options: Options) -> None:
+    def __init__(self, stream: Stream, options: Options, reads: type[Reader] = Reader) -> None:
         self.stream = stream
         file = stream.container
         self.model = Model(bundle.open_model(stream.model, options.device), file.params)
-        reader = Reader(file.payload)
+        reader = reads(file.payload)
         found = code_stream(reader, self.model, file.height, file.width, None)
         assert found is not None
         reader.finish()
@@ -146,7 +146,7 @@ class HyperpriorReading(Reading):
         return picture
 
 
-class Hyperprior(Codec[Stream]):
+class Hyperprior(Codec[Stream], Progressive):
     """See the module's docstring."""
 
     name = "hyperprior"
@@ -178,6 +178,10 @@ class Hyperprior(Codec[Stream]):
 
     def read(self, file: Stream, notice: Notice, options: Options) -> HyperpriorReading:
         return HyperpriorReading(file, options)
+
+    def beginning(self, file: Stream, options: Options) -> Picture:
+        """Latents that are missing equal their means, which z and the steps before predict."""
+        return HyperpriorReading(file, options, Beginning).picture()
 
 
 def codec() -> Hyperprior:
