@@ -17,6 +17,8 @@ from sccodec.transmit.channels import Reals, Symbols
 Bits = npt.NDArray[np.uint8]
 ORDERS = (1, 2, 4, 6)
 """Bits a symbol: BPSK, QPSK (4-QAM), 16-QAM, 64-QAM."""
+LARGEST = 600.0
+"""The log-likelihood ratio that stands for all larger ones: no channel code tells them apart."""
 NAMES = {1: "bpsk", 2: "4qam", 4: "16qam", 6: "64qam"}
 
 
@@ -55,8 +57,8 @@ def demodulate(symbols: Symbols, noise: npt.ArrayLike, order: int) -> Reals:
     """Exact log-likelihood ratios [k * order] of equalised symbols [k]; noise: its power behind the equaliser [k]."""
     power = np.maximum(np.broadcast_to(np.asarray(noise, np.float32), len(symbols)), np.float32(1e-9))
     if order == 1:
-        both = (symbols.real + symbols.imag) * levels(1)[0]
-        return np.asarray(4 * both / power, np.float32)
+        both = np.clip(np.nan_to_num(symbols.real + symbols.imag), -1e6, 1e6) * levels(1)[0]
+        return np.asarray(np.clip(4 * both / power, -LARGEST, LARGEST), np.float32)
     ratios = np.empty((len(symbols), order), np.float32)
     for part, values in enumerate((symbols.real, symbols.imag)):
         ratios[:, part::2] = of_amplitudes(values, power, order // 2)
@@ -64,13 +66,13 @@ def demodulate(symbols: Symbols, noise: npt.ArrayLike, order: int) -> Reals:
 
 
 def of_amplitudes(values: Reals, power: Reals, bits: int) -> Reals:
-    """Ratios [k, bits] of one part of symbols; each part has half of the noise's power."""
-    metric = -np.square(values[:, None] - levels(bits)[None]) / power[:, None]
-    found = np.empty((len(values), bits), np.float32)
-    for i in range(bits):
-        is_one = np.arange(1 << bits) >> (bits - 1 - i) & 1 == 1
-        found[:, i] = np.logaddexp.reduce(metric[:, ~is_one], 1) - np.logaddexp.reduce(metric[:, is_one], 1)
-    return found
+    """Ratios [k, bits] of one part of symbols; each part has half of the noise's power. At most +-LARGEST."""
+    finite = np.clip(np.nan_to_num(values.astype(np.float64)), -1e6, 1e6)  # behind an equaliser anything may come
+    metric = -np.square(finite[:, None] - levels(bits)[None]) / power[:, None]
+    likelihood = np.exp(metric - metric.max(1, keepdims=True))
+    is_one = (np.arange(1 << bits)[:, None] >> np.arange(bits)[::-1] & 1).astype(np.float64)
+    zero, one = (np.log(np.maximum(likelihood @ given, math.exp(-LARGEST))) for given in (1 - is_one, is_one))
+    return np.asarray(np.clip(zero - one, -LARGEST, LARGEST), np.float32)
 
 
 def capacity(snr: float) -> float:
