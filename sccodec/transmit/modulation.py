@@ -19,6 +19,8 @@ ORDERS = (1, 2, 4, 6)
 """Bits a symbol: BPSK, QPSK (4-QAM), 16-QAM, 64-QAM."""
 LARGEST = 600.0
 """The log-likelihood ratio that stands for all larger ones: no channel code tells them apart."""
+PIECE = 1 << 18
+"""Symbols whose likelihoods are in memory at a time."""
 NAMES = {1: "bpsk", 2: "4qam", 4: "16qam", 6: "64qam"}
 
 
@@ -60,8 +62,10 @@ def demodulate(symbols: Symbols, noise: npt.ArrayLike, order: int) -> Reals:
         both = np.clip(np.nan_to_num(symbols.real + symbols.imag), -1e6, 1e6) * levels(1)[0]
         return np.asarray(np.clip(4 * both / power, -LARGEST, LARGEST), np.float32)
     ratios = np.empty((len(symbols), order), np.float32)
-    for part, values in enumerate((symbols.real, symbols.imag)):
-        ratios[:, part::2] = of_amplitudes(values, power, order // 2)
+    for start in range(0, len(symbols), PIECE):
+        here = slice(start, start + PIECE)
+        for part, values in enumerate((symbols.real[here], symbols.imag[here])):
+            ratios[here, part::2] = of_amplitudes(values, power[here], order // 2)
     return ratios.ravel()
 
 
