@@ -4,7 +4,8 @@
 
 Blocks of random bits go over AWGN at ascending SNR, until one in a thousand fails or fewer; a block fails unless all of
 its bits arrive. Between the last two SNR the logarithm of the share that fails is taken as linear. Of a linear code and
-a decoder that treats 0 and 1 alike all words fail equally often: the word 0 is sent, scrambled at random.
+a decoder that treats 0 and 1 alike all words fail equally often: the word 0 is sent, scrambled at random. Rows measured
+with fewer iterations than the receiver has now ask for too much, and none for too little.
 
 Rows are appended to --rows, and what is there is not measured again; --part shares the cells among processes. When all
 are there, the table is written, the file that the transmitter uses. Takes about an hour on two cores.
@@ -88,7 +89,8 @@ def measure(order: int, length: int, rate: float, most: int) -> Row:
     while not points or points[-1][1] > thresholds.FAILING * points[-1][2]:
         points.append((round(snr, 3), *failing(code, snr, most, rng)))
         snr += step if points[-1][1] < 0.95 * points[-1][2] else 2 * step
-    return {"order": order, "bits": length, "rate": rate, "coded": code.coded, "points": points}
+    row = {"order": order, "bits": length, "rate": rate, "coded": code.coded}
+    return row | {"iterations": belief.ITERATIONS, "points": points}
 
 
 def crossing(points: Sequence[tuple[float, int, int]]) -> tuple[float, float]:
@@ -142,7 +144,7 @@ def table_of(kept: Sequence[Row]) -> Row:
     bpsk = orders["2"] | {"snr_db": table(2, 0, half)}
     return {
         "what": f"SNR in dB over AWGN at which {thresholds.FAILING:g} of the blocks fail; [lengths][rates]",
-        "iterations": belief.ITERATIONS,
+        "iterations": sorted({row["iterations"] for row in kept}),
         "lengths": LENGTHS,
         "orders": {"1": bpsk} | orders,
     }

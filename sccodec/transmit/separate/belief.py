@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 Layer = npt.NDArray[np.intp]
 """The bits [d, z] of z parity checks of d bits each."""
 
-ITERATIONS = 20
+ITERATIONS = 40
 CERTAIN = np.float32(30)
 """The largest log-likelihood ratio."""
 LEAST, MOST = np.float32(1e-6), np.float32(1 - 5e-7)
