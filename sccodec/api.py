@@ -35,7 +35,7 @@ from sccodec.codec import (
     Stream,
     spec_of_file,
 )
-from sccodec.errors import BadInput, Corrupt, NotScc, UnknownCodec, UnsupportedVersion
+from sccodec.errors import BadInput, Corrupt, NothingFits, NotScc, UnknownCodec, UnsupportedVersion
 from sccodec.formats import files
 from sccodec.image import load as load_file
 from sccodec.image.arrays import as_picture
@@ -267,7 +267,8 @@ def encode_within(
 ) -> tuple[bytes, float]:
     """The file of the highest quality that has at most target_bytes, and that quality; otherwise as encode().
 
-    Raises BadInput where even the smallest file is larger (the message states its size), or the spec states a quality.
+    Raises NothingFits where even the smallest file is larger (the message states its size), BadInput where the spec
+    states a quality.
     """
     job = prepare(image, spec, None, once(notice or warnings.warn), options)
     if job.quality is not None:
@@ -275,7 +276,7 @@ def encode_within(
     found, smallest = fit.search(job.encoder(), job.codec.qualities(), target_bytes)
     if found is None:
         height, width = job.picture.shape[:2]
-        raise BadInput(
+        raise NothingFits(
             f"the target is {target_bytes} bytes, but the smallest file that {job.spec} makes of this picture has "
             f"{smallest} bytes ({8 * smallest / (width * height):.4g} bpp)"
         )

@@ -15,6 +15,7 @@
       DownloadFailed       the network's fault, or that of who answered
       UnknownCodec         the message lists the known ones
       BadInput             the caller's fault
+        NothingFits        no file is as small as was asked for
       Stopped              nobody's: a signal asked for it
 
 Parsing untrusted bytes raises BadStream only. Every message is one line.
@@ -84,6 +85,10 @@ class UnknownCodec(SccodecError):
 
 class BadInput(SccodecError):
     """The caller's input cannot be used."""
+
+
+class NothingFits(BadInput):
+    """Even the smallest file that a codec makes is larger than the caller allows."""
 
 
 class Stopped(SccodecError):

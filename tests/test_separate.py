@@ -21,6 +21,7 @@ from sccodec.transmit import link as links
 from sccodec.transmit import modulation
 from sccodec.transmit.channels import Channel, mean_power
 from sccodec.transmit.link import Arrived, Frame, Sent
+from sccodec.transmit.run import transmit
 from sccodec.transmit.separate import belief, capacity, ldpc, partial
 from sccodec.transmit.separate import plan as planning
 from sccodec.transmit.separate.link import link
@@ -207,8 +208,14 @@ def test_options_are_the_codecs(picture: Picture) -> None:
     assert rich != poor
     with pytest.raises(BadInput, match=r"^at q=95 the file has \d+ bytes, and the channel carries \d+$"):
         send(picture, "separate:jpeg,q=95,ratio=1/9", 10)
-    with pytest.raises(BadInput, match="the smallest file that jpeg makes"):
-        send(picture, "separate:jpeg,ratio=1/24", 10)
+
+
+def test_where_no_file_fits_the_mean_colour_is_sent(picture: Picture) -> None:
+    notes: list[str] = []
+    done = transmit(picture, "separate:jpeg,ratio=1/24", 10, notice=notes.append)
+    assert "the smallest file that jpeg makes" in notes[0] and notes[0].endswith("the mean colour alone is sent")
+    assert done.frame.bits == 0 and done.details["quality"] is None and done.arrived.failed == (0, 1)
+    assert (done.arrived.picture == np.rint(picture.mean((0, 1)))).all()
 
 
 def test_a_pixel_is_too_few_symbols() -> None:

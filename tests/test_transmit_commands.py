@@ -160,14 +160,14 @@ def test_standard_streams(folder: Path) -> None:
 
 def test_one_that_fails_does_not_stop_the_others(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "aa.png").write_text("no picture")
-    specs = ["-m", "separate:jpeg,ratio=1/100", "-m", "plain"]
+    specs = ["-m", "separate:jpeg,q=95,ratio=1/100", "-m", "plain"]
     code, out, err = run(capfd, "transmit", "a.png", "aa.png", "b.png", *specs, "--json")
     said = json.loads(out)
     assert code == 1 and [one["file"] for one in said] == ["a.png", "a.png", "aa.png", "b.png", "b.png"]
     assert ["error" in one for one in said] == [True, False, True, True, False]
     lines = err.splitlines()
     assert len(lines) == 3 and lines[1].startswith("sccodec: error: aa.png: not a picture")
-    assert lines[0].startswith("sccodec: error: a.png, separate:jpeg,ratio=1/100 at 10 dB: ")
+    assert lines[0].startswith("sccodec: error: a.png, separate:jpeg,q=95,ratio=1/100 at 10 dB: ")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@
     separate:jpeg,code=ldpc,chroma=444  further options are the codec's
 
 The file is the best of its codec that fits into what the channel carries at the SNR that is assumed (plan.py,
-capacity.py), unless q states its quality. What the receiver is told beside the symbols is how they are cut (Plan), and
-the factor that brought their mean power to 1. The file's end and the mean colour are among what is sent, and charged.
+capacity.py), unless q states its quality; where none does, the mean colour alone is sent. What the receiver is told
+beside the symbols is how they are cut (Plan), and the factor that brought their mean power to 1. The file's end and the
+mean colour are among what is sent, and charged.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from sccodec import api
 from sccodec.codec import Notice, Options, Picture, Spec
-from sccodec.errors import BadInput, BadStream
+from sccodec.errors import BadInput, BadStream, NothingFits
 from sccodec.transmit.channels import Received
 from sccodec.transmit.link import LABEL, Arrived, Frame, Link, Sent, ratio_in, uses
 from sccodec.transmit.separate import blocks, capacity, ldpc, partial
@@ -29,6 +30,8 @@ MODULATIONS = {1: "BPSK", 2: "4-QAM", 4: "16-QAM", 6: "64-QAM"}
 SCALES = (0.01, 100.0)
 """Between which the factor of the symbols lies."""
 GREY = (128, 128, 128)
+NO_FILE = b""
+"""In place of a file, where the channel carries none of the codec's."""
 
 
 class Separate(Link):
@@ -79,7 +82,8 @@ class Separate(Link):
         whole, arrived, colour = blocks.receive(symbols / scale, noise / scale**2, plan)
         failed = int(plan.blocks - arrived.sum()), plan.blocks
         if failed[0] == 0:
-            return Arrived(decoded(blocks.file_of(whole), notice, options), failed)
+            file = blocks.file_of(whole)
+            return Arrived(filled(frame, colour or GREY) if file == NO_FILE else decoded(file, notice, options), failed)
         first = int(np.argmin(arrived))
         found = partial.shown(whole[: first * plan.block_bytes], options)
         size = (frame.height, frame.width, 3)
@@ -92,9 +96,11 @@ class Separate(Link):
 
     def receive_ideal(self, ideal: bytes, got: Received, frame: Frame, notice: Notice, options: Options) -> Arrived:
         carried = capacity.carried(got)
+        colour, file = tuple(ideal[: capacity.MEAN_BYTES]), ideal[capacity.MEAN_BYTES :]
         if carried >= 8 * len(ideal):
-            return Arrived(decoded(ideal[capacity.MEAN_BYTES :], notice, options), (0, 1))
-        colour = tuple(ideal[: capacity.MEAN_BYTES]) if carried >= 8 * capacity.MEAN_BYTES else GREY
+            return Arrived(filled(frame, colour) if file == NO_FILE else decoded(file, notice, options), (0, 1))
+        if carried < 8 * capacity.MEAN_BYTES:
+            colour = GREY
         notice(f"the channel carries {carried:.0f} bits of {8 * len(ideal)}: no more than the mean colour arrives")
         return Arrived(filled(frame, colour), (1, 1))
 
@@ -116,10 +122,17 @@ def code_of(spec: Spec) -> str:
 
 
 def fitted(picture: Picture, codec: Spec, room: int, notice: Notice, options: Options) -> tuple[bytes, object]:
-    """The best file of at most that many bytes, or that of a stated quality, and the quality; raises BadInput."""
+    """The best file of at most that many bytes, or that of a stated quality, and the quality; raises BadInput.
+
+    NO_FILE where none is so small.
+    """
     stated, options = dict(codec.options).get("q"), replace(options, judge=False)  # it is not for keeping
     if stated is None:
-        return api.encode_within(picture, str(codec), room, notice=notice, options=options)
+        try:
+            return api.encode_within(picture, str(codec), room, notice=notice, options=options)
+        except NothingFits as error:
+            notice(f"{error}: the mean colour alone is sent")
+            return NO_FILE, None
     data = api.encode(picture, str(codec), notice=notice, options=options)
     if len(data) > room:
         raise BadInput(f"at q={stated} the file has {len(data)} bytes, and the channel carries {room}")
