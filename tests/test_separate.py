@@ -262,6 +262,15 @@ def test_belief_says_where_checks_do_not_hold() -> None:
     assert holds.all() and not found.any()
 
 
+@pytest.mark.parametrize("order", modulation.ORDERS)
+def test_noise_shows_in_how_far_symbols_are_from_points(order: int) -> None:
+    rng = np.random.default_rng(3)
+    symbols = modulation.modulate(rng.integers(0, 2, 12_000 * order).astype(np.uint8), order)
+    assert modulation.spread(symbols, order) == pytest.approx(0, abs=1e-9)
+    got = Channel().send(symbols, 25, rng)
+    assert modulation.spread(got.symbols, order) == pytest.approx(got.noise_power, rel=0.05)
+
+
 def test_ratios_stay_finite_whatever_arrives() -> None:
     odd = np.array([1e30, -1e30 + 1e30j, complex(np.inf, 0), complex(np.nan, 1), 0], np.complex64)
     for order in modulation.ORDERS:

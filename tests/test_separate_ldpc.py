@@ -173,9 +173,10 @@ def test_metadata_of_another_transmission_are_refused(photo: Picture) -> None:
 def test_a_channel_without_noise_needs_no_n0(photo: Picture) -> None:
     sent = send(photo, "separate:jpeg,code=ldpc,ratio=1/4", 12)
     assert arrive(sent, np.inf).failed[0] == 0
-    slightly = Channel().send(sent.symbols, 25, np.random.default_rng(0))
-    found = link().receive(replace(slightly, noise_power=0.0), sent.frame, ignore, DEFAULT_OPTIONS)
-    assert found.failed[0] == 0 and psnr(photo, found.picture) > 20
+    for snr in (14, 18, 25):
+        noisy = Channel().send(sent.symbols, snr, np.random.default_rng(0))
+        found = link().receive(replace(noisy, noise_power=0.0), sent.frame, ignore, DEFAULT_OPTIONS)
+        assert found.failed[0] == 0 and psnr(photo, found.picture) > 20
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (16, 16)])

@@ -79,6 +79,19 @@ def of_amplitudes(values: Reals, power: Reals, bits: int) -> Reals:
     return np.asarray(np.clip(zero - one, -LARGEST, LARGEST), np.float32)
 
 
+def spread(symbols: Symbols, order: int) -> float:
+    """The mean squared distance of equalised symbols [k] from the nearest points: the noise's power, where it is small.
+
+    Of noise that reaches beyond the nearest points it is less than that.
+    """
+    values = np.nan_to_num(np.stack([symbols.real, symbols.imag]))
+    if order == 1:  # both parts are one bit's
+        values = values.mean(0, keepdims=True)
+    edges = np.sort(levels(max(1, order // 2)))
+    nearest = edges[np.searchsorted((edges[1:] + edges[:-1]) / 2, values)]
+    return 2 * float(np.mean(np.square(values - nearest, dtype=np.float64))) * (2 if order == 1 else 1)
+
+
 def capacity(snr: float) -> float:
     """Bits a symbol that an AWGN channel carries at most, for an SNR in dB (Shannon 1948)."""
     return math.log2(1 + 10 ** (snr / 10))

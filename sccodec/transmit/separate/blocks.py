@@ -50,9 +50,12 @@ def send(file: bytes, colour: Colour, plan: Plan) -> tuple[Symbols, float]:
 def receive(symbols: Symbols, noise: Reals, plan: Plan) -> tuple[bytes, npt.NDArray[np.bool_], Colour | None]:
     """What was sent, of equalised symbols [k] and the noise's power behind that: all blocks' bytes, and which arrived.
 
-    The third is the mean colour, None where it did not arrive. Raises CodecUnavailable.
+    The third is the mean colour, None where it did not arrive. Where the noise is 0 throughout, its power is taken from
+    the symbols. Raises CodecUnavailable.
     """
     data = plan.blocks * plan.symbols
+    if not noise.any():  # nobody said how much there is: were there any, ratios of certain bits could not be mended
+        noise = np.full_like(noise, modulation.spread(symbols[:data], plan.order))
     ratios = unscrambled(symbols[:data], noise[:data], plan.order)
     bits, holds = code_of(plan).decode(ratios.reshape(plan.blocks, -1))
     arrived = holds & ldpc.crc_holds(bits, ldpc.CRC_BITS)
