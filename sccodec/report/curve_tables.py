@@ -24,7 +24,7 @@ RATIOS = ("cbr", "ratio")
 SNR_WORD = re.compile(r"(?:^|_)snr(-?\d{1,3}(?:\.\d{1,3})?)(?:db)?(?=_|$)")
 RATIO_WORD = re.compile(r"(?:^|_)(?:cbr|ratio)(\d{1,6})_(\d{1,6})(?=_|$)")
 RATIO_IN_CURVE = re.compile(r"k/n\s*=\s*(\d{1,6}/\d{1,6})")
-AXES = "axes"
+AXES, VALUE = "axes", "psnr_db"
 UNREAD = ("source", "note", "ratio_definition", AXES)
 
 
@@ -75,7 +75,13 @@ def points(name: str, table: Mapping[str, object], convention: str) -> Iterator[
     for key, values in curves.items():
         stated = RATIO_IN_CURVE.search(key)
         ratio = stated[1] if stated else said.ratio
-        method = said.method if key.lower() in ("psnr", "psnr_db") else f"{said.method}, {key}" if stated else key
+        method = (
+            said.method
+            if key.lower() in (VALUE, VALUE.removesuffix("_db"))
+            else f"{said.method}, {key}"
+            if stated
+            else key
+        )
         common = {"method": method, "dataset": said.dataset, "channel": said.channel}
         common["source"] = text(table.get("source"))
         common["ratio_definition"] = text(table.get("ratio_definition")) or convention
@@ -84,7 +90,7 @@ def points(name: str, table: Mapping[str, object], convention: str) -> Iterator[
         else:
             triples = placed(key, values, ratios, snrs, ratio, said.snr)
         for at, snr, value in triples:
-            yield common | {"ratio": at, "snr_db": snr, "psnr_db": value}
+            yield common | {"ratio": at, "snr_db": snr, VALUE: value}
 
 
 def grid(
