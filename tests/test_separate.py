@@ -210,6 +210,12 @@ def test_options_are_the_codecs(picture: Picture) -> None:
         send(picture, "separate:jpeg,q=95,ratio=1/9", 10)
 
 
+def test_a_bound_is_of_a_channel_that_the_receiver_knows(picture: Picture) -> None:
+    with pytest.raises(BadInput, match="a bound needs csi=perfect"):
+        transmit(picture, "separate:jpeg,ratio=1", 25, channel="rayleigh:csi=none")
+    assert transmit(picture, "separate:jpeg,ratio=1", 25, channel="awgn").arrived.failed == (0, 1)
+
+
 def test_where_no_file_fits_the_mean_colour_is_sent(picture: Picture) -> None:
     notes: list[str] = []
     done = transmit(picture, "separate:jpeg,ratio=1/24", 10, notice=notes.append)

@@ -92,6 +92,8 @@ def deliver(
 ) -> Transmission:
     """What becomes of symbols that were sent, as transmit() has it; its send_seconds are 0."""
     over = channel_of(channel)
+    if sent.ideal is not None and over.kind != "awgn" and over.csi == "none":
+        raise BadInput(f"what {over} carries at most is not known here: a bound needs csi=perfect")
     got = over.send(sent.symbols, snr, np.random.default_rng(seed))
     began = time.perf_counter()
     arrived = receive(got, sent.frame, sent.ideal, notice=notice, options=options)
