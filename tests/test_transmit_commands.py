@@ -465,3 +465,8 @@ def test_the_core_transmits_without_torch(folder: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], env=core_environment(), capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("[]\n", 0)
+
+
+def test_a_recording_that_is_not_there_is_named_once(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capfd, "receive", "none.sigmf-meta", "-o", "b.png", "--force")
+    assert code == 1 and err == "sccodec: error: none.sigmf-meta: no such file\n"

@@ -73,7 +73,7 @@ def run(
             except Exception as error:
                 if grew_out_of_interrupt(error) or (_is_unforeseen(error) and os.environ.get("SCCODEC_DEBUG")):
                     raise
-                message = describe(error)
+                message = describe(error).removeprefix(f"{name(job)}: ")
                 if isinstance(error, OSError) and error.strerror and _is_about(error, name(job)):
                     message = error.strerror  # the job's name says already which file
                 reporter.error(f"{name(job)}: {message}")
