@@ -22,26 +22,10 @@ from sccodec.metrics.labels import mean_iou, pixel_accuracy
 from sccodec.report import sifting
 from sccodec.report.words import counted
 
-UNNAMED = "pictures"
-"""What rows without a data set are called."""
+Results = sifting.Sifted[SegmentRow]
 
 Picture = tuple[str, str]
 """SHA-256 of a picture and of its map."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """rows: of measurements that count; failures: rows with an error that no other row makes good.
-
-    damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced. n_changed: rows of
-    pictures or maps that were changed since.
-    """
-
-    rows: Sequence[SegmentRow]
-    failures: Sequence[SegmentRow]
-    damaged: Sequence[str] = ()
-    n_superseded: int = 0
-    n_changed: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,8 +82,7 @@ def read(paths: Sequence[Path]) -> Results:
 
 def sort(every: Sequence[SegmentRow], damaged: Sequence[str] = ()) -> Results:
     """The rows that count, as sccodec.report.sifting has it."""
-    sifted = sifting.sift(every, SIEVE)
-    return Results(sifted.rows, sifted.failures, damaged, sifted.n_superseded, sifted.n_changed)
+    return sifting.sift(every, SIEVE, damaged)
 
 
 def has_files(row: SegmentRow) -> bool:
@@ -121,10 +104,7 @@ SIEVE: sifting.Sieve[SegmentRow] = sifting.Sieve(
 
 def groups(results: Results) -> list[Group]:
     """The rows by data set, in their order."""
-    by_dataset: dict[str, list[SegmentRow]] = {}
-    for row in (*results.rows, *results.failures):
-        by_dataset.setdefault(row.dataset or UNNAMED, []).append(row)
-    return [group_of(name, held) for name, held in by_dataset.items()]
+    return [group_of(name, held) for name, held in results.by_dataset().items()]
 
 
 def group_of(dataset: str, held: Sequence[SegmentRow]) -> Group:

@@ -14,6 +14,8 @@ from sccodec.errors import BadInput
 
 Kind = TypeVar("Kind", bound=AnyRow)
 Key = tuple[object, ...]
+UNNAMED = "pictures"
+"""What rows without a data set are called."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,25 @@ class Sieve(Generic[Kind]):
 class Sifted(Generic[Kind]):
     """rows: of measurements that count; failures: rows with an error that no other row makes good.
 
-    n_superseded: rows that a later one replaced. n_changed: rows of files that were changed since.
+    damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced. n_changed: rows of
+    files that were changed since.
     """
 
-    rows: list[Kind]
-    failures: list[Kind]
-    n_superseded: int
-    n_changed: int
+    rows: Sequence[Kind]
+    failures: Sequence[Kind]
+    damaged: Sequence[str] = ()
+    n_superseded: int = 0
+    n_changed: int = 0
+
+    def by_dataset(self) -> dict[str, list[Kind]]:
+        """All rows, failures last, by the name of their data set, in their order."""
+        found: dict[str, list[Kind]] = {}
+        for row in (*self.rows, *self.failures):
+            found.setdefault(row.dataset or UNNAMED, []).append(row)
+        return found
 
 
-def sift(every: Sequence[Kind], sieve: Sieve[Kind]) -> Sifted[Kind]:
+def sift(every: Sequence[Kind], sieve: Sieve[Kind], damaged: Sequence[str] = ()) -> Sifted[Kind]:
     """The rows that count.
 
     A row makes good what failed on the same files; where one of them was missing, on that picture before.
@@ -100,7 +111,7 @@ def sift(every: Sequence[Kind], sieve: Sieve[Kind]) -> Sifted[Kind]:
         if key not in measured
         and (sieve.known(row) or sieve.named(row) not in by_name or row.time > by_name[sieve.named(row)])
     ]
-    return Sifted(list(found.values()), open_failures, n_superseded, len(every) - len(kept))
+    return Sifted(list(found.values()), open_failures, damaged, n_superseded, len(every) - len(kept))
 
 
 def without_changed(every: Sequence[Kind], sieve: Sieve[Kind]) -> list[Kind]:

@@ -23,23 +23,7 @@ from sccodec.report import sifting
 from sccodec.report.words import counted
 from sccodec.transmit.link import LABEL
 
-UNNAMED = "pictures"
-"""What rows without a data set are called."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """rows: of measurements that count; failures: rows with an error that no other row makes good.
-
-    damaged: names of lines that are none, and why. n_superseded: rows that a later one replaced. n_changed: rows of
-    pictures that were changed since.
-    """
-
-    rows: Sequence[TransmitRow]
-    failures: Sequence[TransmitRow]
-    damaged: Sequence[str] = ()
-    n_superseded: int = 0
-    n_changed: int = 0
+Results = sifting.Sifted[TransmitRow]
 
 
 @dataclass(frozen=True)
@@ -129,8 +113,7 @@ def read(paths: Sequence[Path]) -> Results:
 
 def sort(every: Sequence[TransmitRow], damaged: Sequence[str] = ()) -> Results:
     """The rows that count, as sccodec.report.sifting has it."""
-    sifted = sifting.sift(every, SIEVE)
-    return Results(sifted.rows, sifted.failures, damaged, sifted.n_superseded, sifted.n_changed)
+    return sifting.sift(every, SIEVE, damaged)
 
 
 SIEVE: sifting.Sieve[TransmitRow] = sifting.Sieve(
@@ -143,10 +126,7 @@ SIEVE: sifting.Sieve[TransmitRow] = sifting.Sieve(
 
 def groups(results: Results) -> list[Group]:
     """The rows by data set, in their order."""
-    by_dataset: dict[str, list[TransmitRow]] = {}
-    for row in (*results.rows, *results.failures):
-        by_dataset.setdefault(row.dataset or UNNAMED, []).append(row)
-    return [group_of(name, held) for name, held in by_dataset.items()]
+    return [group_of(name, held) for name, held in results.by_dataset().items()]
 
 
 def group_of(dataset: str, held: Sequence[TransmitRow]) -> Group:
