@@ -22,13 +22,12 @@ from sccodec.bench.held import encoder_of
 from sccodec.bench.lines import NOT_ASKED
 from sccodec.bench.measure import HEAVY, PACKAGES, Loaded, model_tags, tags_of, timed, versions
 from sccodec.bench.processes import Work
-from sccodec.bench.transmit_rows import TransmitRow
+from sccodec.bench.transmit_rows import TransmitRow, without_ratio
 from sccodec.bench.transmit_specs import Asked, codec_behind
 from sccodec.codec import Options, Picture, Spec
 from sccodec.errors import CodecUnavailable, ModelError, SccodecError
 from sccodec.metrics.table import METRICS
 from sccodec.notices import ignore
-from sccodec.transmit import link as links
 from sccodec.transmit import run
 from sccodec.transmit.channels import Channel, peak_to_average
 from sccodec.transmit.link import Arrived, Sent
@@ -193,7 +192,7 @@ class Measurer:
 
     def _load_link(self, item: Item) -> Loaded:
         """Transmit a small picture, once for each model; an error of the installation is for all pictures."""
-        key = model_key(item.asked.spec), item.device
+        key = without_ratio(item.asked.spec), item.device
         if key not in self._loaded:
             loaded = Loaded()
             options = replace(self.setup.options, device=item.device)
@@ -226,12 +225,6 @@ def equal_symbols(first: Sent, again: Sent) -> bool:
 
 def equal_pictures(first: Arrived, again: Arrived) -> bool:
     return np.array_equal(first.picture, again.picture)
-
-
-def model_key(spec: str) -> str:
-    """Equal for specs that share what a process has to load: the link, and its options but for the ratio."""
-    parsed = Spec.parse(spec)
-    return str(replace(parsed, options=tuple(option for option in parsed.options if option[0] != links.LABEL)))
 
 
 def expected_tags(spec: str) -> frozenset[str] | None:

@@ -19,7 +19,7 @@ from sccodec.bench.held import distinct, remarks
 from sccodec.bench.measure import processor
 from sccodec.bench.processes import Chunk
 from sccodec.bench.run import CHUNKS_A_JOB, hashed, threads_of
-from sccodec.bench.transmit import Item, Setup, encoder_behind, expected_tags, model_key
+from sccodec.bench.transmit import Item, Setup, encoder_behind, expected_tags
 from sccodec.bench.transmit_rows import Identity, TransmitRow
 from sccodec.bench.transmit_specs import Asked
 from sccodec.codec import Options, Spec
@@ -171,7 +171,7 @@ def by_model(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
     """Transmissions by what a process has to load for them, those that send the same one after the other."""
     found: dict[str, list[Asked]] = {}
     for one in asked:
-        found.setdefault(model_key(one.spec), []).append(one)
+        found.setdefault(transmit_rows.without_ratio(one.spec), []).append(one)
     place = {one: i for i, one in enumerate(asked)}
     first: dict[tuple[str, float], int] = {}
     for one in asked:

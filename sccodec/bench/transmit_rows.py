@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -174,6 +174,12 @@ def settled(snr: float, assumed: float | None) -> float | None:
 def canonical(spec: str) -> str:
     """The spec in its canonical form, with its ratio; raises BadInput."""
     return str(links.parse(spec))
+
+
+def without_ratio(spec: str) -> str:
+    """A link's spec but for its ratio: equal for those that share what a process has to load."""
+    parsed = Spec.parse(spec)
+    return str(replace(parsed, options=tuple(option for option in parsed.options if option[0] != links.LABEL)))
 
 
 def ratio_of(spec: str) -> Fraction:

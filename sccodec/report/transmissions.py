@@ -9,7 +9,7 @@ has. One that lacks some of them is over those it has, says so, and is in no fig
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,9 @@ from statistics import fmean
 
 from sccodec.bench import transmit_rows
 from sccodec.bench.transmit_rows import AWGN, COSTS, TransmitRow
-from sccodec.codec import Spec
 from sccodec.metrics.table import METRICS
 from sccodec.report import sifting
 from sccodec.report.words import counted
-from sccodec.transmit.link import LABEL
 
 Results = sifting.Sifted[TransmitRow]
 
@@ -143,7 +141,9 @@ def settings_of(held: Iterable[TransmitRow]) -> list[Setting]:
     """The rows by what was done; names say what tells settings apart beside their specs, where anything does."""
     found: dict[tuple[str, ...], dict[tuple[Fraction, float, float], dict[tuple[str, int], TransmitRow]]] = {}
     for row in held:
-        points = found.setdefault((base_of(row.spec), row.channel, row.tag, row.encoder, row.device), {})
+        points = found.setdefault(
+            (transmit_rows.without_ratio(row.spec), row.channel, row.tag, row.encoder, row.device), {}
+        )
         points.setdefault((row.ratio, row.snr, row.transmitter_snr), {})[row.sha256, row.seed] = row
     settings = []
     for key, points in found.items():
@@ -154,12 +154,6 @@ def settings_of(held: Iterable[TransmitRow]) -> list[Setting]:
         ordered = [Point(*place, rows) for place, rows in sorted(points.items())]
         settings.append(Setting(spec, channel, tag, device, name, ordered))
     return settings
-
-
-def base_of(spec: str) -> str:
-    """A link's spec without its ratio."""
-    parsed = Spec.parse(spec)
-    return str(replace(parsed, options=tuple(option for option in parsed.options if option[0] != LABEL)))
 
 
 def cost(group: Group, point: Point, key: str) -> float | None:
